@@ -1,0 +1,111 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// The build: one target per module, grouped by layer, listed in dependency order.
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+// `#expect` expands to code that strict memory safety rejects, so the tests do without that one setting.
+let testing: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A Swift module of one layer: `Sources/<layer>/<name>`.
+func module(_ layer: String, _ name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", swiftSettings: strict)
+}
+
+/// A program: `Sources/<layer>/<name>`.
+func program(_ layer: String, _ name: String, uses dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", swiftSettings: strict)
+}
+
+/// A library of Debian's, named by what pkg-config calls it.
+func library(_ name: String, pkgConfig: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig)
+}
+
+/// A test target: `Tests/<name>`.
+func tests(_ name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: testing)
+}
+
+let package = Package(
+    name: "apus",
+    targets: [
+        // MARK: C: what Swift cannot say, and Debian's libraries
+        .target(name: "CShimLinux", path: "Sources/C/CShimLinux", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CApusRing", path: "Sources/C/CApusRing", cSettings: [.define("_GNU_SOURCE")]),
+        library("CSysFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil"),
+        library("CSysTurboJPEG", pkgConfig: "libturbojpeg"),
+
+        // MARK: Values: the standard library only
+        module("Values", "Bytes"),
+        module("Values", "Media", uses: ["Bytes"]),
+
+        // MARK: System: the only modules that see Glibc
+        module("System", "System", uses: ["CShimLinux", "Bytes"]),
+        module("System", "Loop", uses: ["CShimLinux", "Bytes", "System"]),
+
+        // MARK: Protocols: sans-I/O, values only
+        module("Protocols", "SDP", uses: ["Bytes", "Media"]),
+        module("Protocols", "RTP", uses: ["Bytes", "Media"]),
+        module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP"]),
+        module("Protocols", "HTTP", uses: ["Bytes", "Media"]),
+
+        // MARK: Parts: what the daemons are made of
+        module("Parts", "Log", uses: ["Bytes", "System"]),
+        module("Parts", "Config", uses: ["Bytes", "Media", "System"]),
+        module("Parts", "Control", uses: ["Bytes", "System", "Loop", "Log"]),
+        module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
+        module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
+        module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
+        module("Parts", "Capture", uses: ["Bytes", "Media", "System", "Loop", "Encode", "CShimLinux"]),
+        module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "System"]),
+
+        // MARK: Daemons and tools: thin wiring
+        program(
+            "Daemons", "apus-video",
+            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Config", "Control", "Log", "Daemon"]),
+        program(
+            "Daemons", "apus-rtsp",
+            uses: [
+                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "RTP", "RTSP", "SDP", "Config", "Control", "Log",
+                "Daemon",
+            ]),
+        program(
+            "Daemons", "apus-http",
+            uses: [
+                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "Config", "Control", "Log", "Daemon",
+            ]),
+        program(
+            "Tools", "apus",
+            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon"]),
+        program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
+
+        // MARK: Tests
+        tests("Architecture"),
+        tests("BytesTests", uses: ["Bytes"]),
+        tests("MediaTests", uses: ["Bytes", "Media"]),
+        tests("SystemTests", uses: ["Bytes", "System", "Loop"]),
+        tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP"]),
+        tests("HTTPTests", uses: ["Bytes", "Media", "HTTP"]),
+        tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
+        tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
+        tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
+        tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "FanOut"]),
+        tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Capture", "Encode"]),
+    ]
+)
