@@ -1,1 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Umbrella of the Linux shims: only what Swift cannot say (macros, variadics, unions, GNU-only calls). */
 #pragma once
+#include "linux_events.h"
+#include "linux_files.h"
+#include "linux_process.h"
+#include "linux_sockets.h"

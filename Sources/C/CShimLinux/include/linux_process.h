@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting and watching processes. Every function returns -1 with errno set on failure. */
+#pragma once
+
+/// What a child process starts with.
+struct apus_spawn {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    /// Descriptors that become 0, 1 and 2; -1 leaves the parent's.
+    int standard[3];
+    /// Non-zero: the child leads a process group of its own.
+    int own_group;
+    /// The signal the child gets when its parent dies; 0 for none.
+    int death_signal;
+};
+
+/// Forks and executes; signal masks and dispositions are the defaults in the child.
+/// Returns the process id, or -1 with the errno of fork or exec.
+int apus_spawn_process(const struct apus_spawn *spawn);
+/// pidfd_open: a descriptor that turns readable when the process ends.
+int apus_pidfd(int pid);
+/// waitpid without blocking: 1 if the process has ended (its status in `status`), 0 if it runs.
+int apus_reap(int pid, int *status);
+/// Makes orphaned descendants children of this process: PR_SET_CHILD_SUBREAPER.
+int apus_become_subreaper(void);
+/// Asks for `signal` when the parent dies: PR_SET_PDEATHSIG.
+int apus_die_with_parent(int signal);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting and watching processes. */
+#include "linux_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* In the child, between fork and exec: async-signal-safe calls only. */
+static void start_child(const struct apus_spawn *spawn, pid_t parent) {
+    sigset_t none;
+    sigemptyset(&none);
+    for (int signal = 1; signal < SIGRTMIN; signal++) (void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (spawn->own_group && setpgid(0, 0) < 0) return;
+    if (spawn->death_signal && prctl(PR_SET_PDEATHSIG, spawn->death_signal) < 0) return;
+    if (spawn->death_signal && getppid() != parent) _exit(127); /* the parent died before prctl */
+    for (int i = 0; i < 3; i++)
+        if (spawn->standard[i] >= 0 && dup2(spawn->standard[i], i) < 0) return;
+    execve(spawn->path, spawn->arguments, spawn->environment);
+}
+
+int apus_spawn_process(const struct apus_spawn *spawn) {
+    int report[2], error = 0;
+    if (pipe2(report, O_CLOEXEC) < 0) return -1;
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        start_child(spawn, parent);
+        (void)!write(report[1], &errno, sizeof errno);
+        _exit(127);
+    }
+    close(report[1]);
+    /* The pipe closes at exec; an errno in it means that the child never got there. */
+    if (pid > 0 && read(report[0], &error, sizeof error) == sizeof error) waitpid(pid, NULL, 0);
+    close(report[0]);
+    if (error) errno = error;
+    return error ? -1 : pid;
+}
+
+int apus_pidfd(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int apus_reap(int pid, int *status) {
+    int result = waitpid(pid, status, WNOHANG);
+    return result > 0 ? 1 : result;
+}
+
+int apus_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+int apus_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets. */
+#include "linux_sockets.h"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+int apus_socket(int family, int kind) {
+    static const int kinds[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+    return socket(family, kinds[kind] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int apus_accept(int fd, struct sockaddr_storage *address, socklen_t *length) {
+    *length = sizeof *address;
+    return accept4(fd, (struct sockaddr *)address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+int apus_set_option(int fd, int option, int value) {
+    static const struct { int level, name; } options[] = {
+        {SOL_SOCKET, SO_REUSEADDR}, {IPPROTO_TCP, TCP_NODELAY}, {SOL_SOCKET, SO_SNDBUF},   {SOL_SOCKET, SO_RCVBUF},
+        {IPPROTO_IPV6, IPV6_V6ONLY}, {SOL_UDP, UDP_GRO}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT}, {SOL_SOCKET, SO_KEEPALIVE},
+    };
+    return setsockopt(fd, options[option].level, options[option].name, &value, sizeof value);
+}
+
+int apus_unsent_bytes(int fd) {
+    int count = 0;
+    return ioctl(fd, SIOCOUTQ, &count) < 0 ? -1 : count;
+}
+
+int apus_send_with_descriptors(int fd, const void *data, size_t length, const int *fds, int count) {
+    union { char bytes[CMSG_SPACE(4 * sizeof(int))]; struct cmsghdr align; } control = {0};
+    struct iovec part = {(void *)data, length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    return (int)sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+int apus_receive_with_descriptors(int fd, void *data, size_t length, int *fds, int capacity, int *count) {
+    union { char bytes[CMSG_SPACE(4 * sizeof(int))]; struct cmsghdr align; } control = {0};
+    struct iovec part = {data, length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE((capacity < 4 ? capacity : 4) * sizeof(int))};
+    ssize_t received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    *count = 0;
+    struct cmsghdr *header = received < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        *count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(header), *count * sizeof(int));
+    }
+    return (int)received;
+}
+
+ssize_t apus_send_gathered(int fd, const struct sockaddr_storage *address, socklen_t address_length,
+                           const struct iovec *parts, int count, int segment) {
+    union { char bytes[CMSG_SPACE(sizeof(uint16_t))]; struct cmsghdr align; } control = {0};
+    struct msghdr message = {.msg_name = (void *)address, .msg_namelen = address ? address_length : 0,
+                             .msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+    if (segment > 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(uint16_t)), .cmsg_level = SOL_UDP,
+                                   .cmsg_type = UDP_SEGMENT};
+        *(uint16_t *)CMSG_DATA(header) = (uint16_t)segment;
+    }
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+int apus_peer_credentials(int fd, int *pid, unsigned *uid, unsigned *gid) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -1;
+    *pid = peer.pid, *uid = peer.uid, *gid = peer.gid;
+    return 0;
+}
+
+int apus_socket_error(int fd) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -1 : error;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files and directories.
+
+import CShimLinux
+import Glibc
+
+/// Files and directories.
+package enum File {
+    /// How a file is opened.
+    package enum Access: Sendable {
+        case read
+        case readWrite
+        /// Made if missing, with the mode; emptied if there.
+        case replace(mode: UInt32)
+        /// Made if missing, with the mode; kept if there. Opened for reading and writing.
+        case create(mode: UInt32)
+    }
+
+    /// Opens a file; with `nonBlocking`, opening a FIFO or a device does not wait. C: `open`.
+    package static func open(
+        _ path: String,
+        _ access: Access,
+        nonBlocking: Bool = false
+    ) throws(SystemError) -> FileDescriptor {
+        var flags: Int32
+        var mode: UInt32 = 0
+        switch access {
+        case .read: flags = O_RDONLY
+        case .readWrite: flags = O_RDWR
+        case .replace(let given): (flags, mode) = (O_WRONLY | O_CREAT | O_TRUNC, given)
+        case .create(let given): (flags, mode) = (O_RDWR | O_CREAT, given)
+        }
+        if nonBlocking { flags |= O_NONBLOCK }
+        // Safe: the call reads a NUL-terminated path.
+        return FileDescriptor(owning: try check("open \(path)") { unsafe apus_open(path, flags, mode) })
+    }
+
+    /// Reads a whole file of at most `limit` bytes; longer ones throw EFBIG. Works for /proc, too.
+    package static func contents(_ path: String, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
+        let file = try open(path, .read)
+        var bytes: [UInt8] = []
+        while true {
+            do throws(SystemError) {
+                switch try read(file.raw, appendingTo: &bytes, atMost: 16384) {
+                case .bytes: if bytes.count > limit { throw SystemError("read", code: EFBIG) }
+                case .wouldBlock, .endOfStream: return bytes
+                }
+            } catch {
+                throw SystemError("read \(path)", code: error.code)
+            }
+        }
+    }
+
+    /// Replaces a file at once or not at all: written beside it, synced, renamed over it.
+    package static func replace(_ path: String, with bytes: Span<UInt8>, mode: UInt32) throws(SystemError) {
+        let temporary = path + ".new"
+        remove(temporary)
+        let file = try open(temporary, .replace(mode: mode))
+        do throws(SystemError) {
+            try writeAll(file.raw, bytes)
+            try check("fsync") { fsync(file.raw) }
+        } catch {
+            remove(temporary)
+            throw SystemError("write \(temporary)", code: error.code)
+        }
+        // Safe: the call reads two NUL-terminated paths.
+        try check("rename \(temporary)") { unsafe rename(temporary, path) }
+    }
+
+    /// Removes a file if it is there. C: `unlink`.
+    @discardableResult
+    package static func remove(_ path: String) -> Bool { unsafe unlink(path) == 0 }
+
+    /// Removes an empty directory if it is there. C: `rmdir`.
+    @discardableResult
+    package static func removeDirectory(_ path: String) -> Bool { unsafe rmdir(path) == 0 }
+
+    /// Makes a directory, and those above it that are missing; one that is there is kept. C: `mkdir`.
+    package static func makeDirectory(_ path: String, mode: UInt32 = 0o750) throws(SystemError) {
+        // Safe: the call reads a NUL-terminated path.
+        if unsafe mkdir(path, mode) == 0 { return }
+        let code = errno
+        if code == EEXIST, isDirectory(path) { return }
+        guard code == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            throw SystemError("mkdir \(path)", code: code)
+        }
+        try makeDirectory(String(path[..<slash]), mode: mode)
+        try check("mkdir \(path)") { unsafe mkdir(path, mode) }
+    }
+
+    /// The names in a directory, sorted, without `.` and `..`. C: `readdir`.
+    package static func list(_ path: String) throws(SystemError) -> [String] {
+        // Safe: the stream is checked and closed; each entry is copied before the next call.
+        guard let directory = unsafe opendir(path) else { throw SystemError("opendir \(path)", code: errno) }
+        defer { unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// True if the path is there, whatever it is. C: `access`.
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+    /// True if the file may be executed. C: `access`.
+    package static func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
+
+    /// True for a directory. C: `stat`.
+    package static func isDirectory(_ path: String) -> Bool { mode(path).map { $0 & S_IFMT == S_IFDIR } ?? false }
+
+    /// The size of a file in bytes, nil if it is not there. C: `stat`.
+    package static func size(_ path: String) -> Int? {
+        var status = stat()
+        // Safe: `status` is valid for the call.
+        return unsafe stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
+    /// The target of a symbolic link, nil if it is none. C: `readlink`.
+    package static func linkTarget(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        // Safe: the call writes at most `count` bytes.
+        let length = unsafe readlink(path, &buffer, buffer.count)
+        return length < 0 ? nil : String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Locks the file for this process until the descriptor closes. C: `flock(LOCK_EX | LOCK_NB)`.
+    ///
+    /// - Returns: false when another process holds the lock.
+    package static func lock(_ fd: Int32) throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            try check("flock") { apus_lock(fd) }
+            return true
+        } catch  where error.code == EWOULDBLOCK {
+            return false
+        }
+    }
+
+    private static func mode(_ path: String) -> UInt32? {
+        var status = stat()
+        // Safe: `status` is valid for the call.
+        return unsafe stat(path, &status) == 0 ? status.st_mode : nil
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sockets: opening, accepting, connecting, sending. All are non-blocking and close-on-exec.
+
+import CShimLinux
+import Glibc
+
+/// Opens sockets and moves bytes through them.
+package enum Socket {
+    /// Listens on a TCP address. C: `socket`, `bind`, `listen`.
+    package static func listenTCP(_ address: SocketAddress, backlog: Int32 = 1024) throws(SystemError) -> FileDescriptor
+    {
+        let socket = try make(address.family, .stream)
+        setOption(socket.raw, .reuseAddress, 1)
+        if address.isIPv6 { setOption(socket.raw, .v6Only, 0) }
+        try bind(socket.raw, address)
+        try check("listen on \(address)") { listen(socket.raw, backlog) }
+        return socket
+    }
+
+    /// Starts connecting; when the descriptor turns writable, `pendingError` tells how it went.
+    /// C: `socket`, `connect`.
+    package static func connectTCP(_ address: SocketAddress) throws(SystemError) -> FileDescriptor {
+        let socket = try make(address.family, .stream)
+        do {
+            try connect(socket.raw, address)
+        } catch  where error.code == EINPROGRESS {
+        }
+        return socket
+    }
+
+    /// Opens a UDP socket bound to an address; port 0 picks one.
+    package static func bindUDP(_ address: SocketAddress) throws(SystemError) -> FileDescriptor {
+        let socket = try make(address.family, .datagram)
+        if address.isIPv6 { setOption(socket.raw, .v6Only, 0) }
+        try bind(socket.raw, address)
+        return socket
+    }
+
+    /// Listens on a Unix path, with the file mode given; a stale file is replaced.
+    package static func listenUnix(
+        _ path: String,
+        kind: Kind,
+        mode: UInt32 = 0o660
+    ) throws(SystemError) -> FileDescriptor {
+        let address = try unixAddress(path)
+        let socket = try make(AF_UNIX, kind)
+        // Safe: both calls read a NUL-terminated path.
+        unsafe unlink(path)
+        // The file is made with no access at all, then opened up: no moment with more than `mode`.
+        let former = umask(0o777)
+        defer { umask(former) }
+        try bind(socket.raw, address)
+        try check("chmod \(path)") { unsafe chmod(path, mode) }
+        if kind != .datagram { try check("listen on \(path)") { listen(socket.raw, 256) } }
+        return socket
+    }
+
+    /// Connects to a Unix path. Waits never: a full backlog throws EAGAIN.
+    package static func connectUnix(_ path: String, kind: Kind) throws(SystemError) -> FileDescriptor {
+        let socket = try make(AF_UNIX, kind)
+        try connect(socket.raw, try unixAddress(path))
+        return socket
+    }
+
+    /// Two connected Unix sockets. C: `socketpair`.
+    package static func pair(_ kind: Kind) throws(SystemError) -> Pair {
+        var ends: [Int32] = [0, 0]
+        let type = kind == .datagram ? SOCK_DGRAM : kind == .sequencedPackets ? SOCK_SEQPACKET : SOCK_STREAM
+        // Safe: the call writes two descriptors.
+        try check("socketpair") {
+            unsafe socketpair(AF_UNIX, Int32(type.rawValue) | O_CLOEXEC | O_NONBLOCK, 0, &ends)
+        }
+        return Pair(first: FileDescriptor(owning: ends[0]), second: FileDescriptor(owning: ends[1]))
+    }
+
+    /// Two connected sockets.
+    package struct Pair: ~Copyable {
+        package var first: FileDescriptor
+        package var second: FileDescriptor
+    }
+
+    /// A connection taken from a listener, and who made it.
+    package struct Accepted: ~Copyable {
+        package var socket: FileDescriptor
+        package var peer: SocketAddress
+    }
+
+    /// Takes the next waiting connection, nil if there is none. C: `accept4`.
+    package static func accept(_ listener: Int32) throws(SystemError) -> Accepted? {
+        var address = SocketAddress()
+        while true {
+            // Safe: the call writes at most a sockaddr_storage.
+            let accepted = unsafe apus_accept(listener, &address.storage, &address.length)
+            if accepted >= 0 { return Accepted(socket: FileDescriptor(owning: accepted), peer: address) }
+            let code = errno
+            switch code {
+            case EAGAIN: return nil
+            case EINTR, ECONNABORTED, EPROTO, EPERM: continue
+            default: throw SystemError("accept", code: code)
+            }
+        }
+    }
+
+    /// The address that the socket is bound to. C: `getsockname`.
+    package static func localAddress(_ fd: Int32) throws(SystemError) -> SocketAddress {
+        var address = SocketAddress()
+        address.length = UInt32(MemoryLayout<sockaddr_storage>.size)
+        // Safe: the call writes at most `length` bytes.
+        try check("getsockname") {
+            unsafe withUnsafeMutablePointer(to: &address.storage) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe getsockname(fd, $0, &address.length)
+                }
+            }
+        }
+        return address
+    }
+
+    /// The error that a connection attempt or the peer left on the socket, nil if none. C: `SO_ERROR`.
+    package static func pendingError(_ fd: Int32) -> SystemError? {
+        let code = apus_socket_error(fd)
+        return code == 0 ? nil : SystemError("connect", code: code < 0 ? errno : code)
+    }
+
+    /// The process behind a Unix socket. C: `SO_PEERCRED`.
+    package static func peerCredentials(
+        _ fd: Int32
+    ) throws(SystemError) -> (process: Int32, user: UInt32, group: UInt32) {
+        var process: Int32 = 0
+        var user: UInt32 = 0
+        var group: UInt32 = 0
+        // Safe: the call writes three integers.
+        try check("getsockopt SO_PEERCRED") { unsafe apus_peer_credentials(fd, &process, &user, &group) }
+        return (process, user, group)
+    }
+
+    /// How many bytes the kernel has taken but not yet delivered to the peer. C: `ioctl(SIOCOUTQ)`.
+    package static func undeliveredBytes(_ fd: Int32) -> Int { Int(max(0, apus_unsent_bytes(fd))) }
+
+    /// Ends one direction, telling the peer that nothing more comes. C: `shutdown(SHUT_WR)`.
+    package static func finishSending(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
+
+    /// What a socket carries.
+    package enum Kind: Int32, Sendable {
+        case stream = 0
+        case datagram = 1
+        case sequencedPackets = 2
+    }
+
+    /// Options whose failure harms nobody.
+    package enum Option: Int32, Sendable {
+        case reuseAddress = 0
+        case noDelay = 1
+        case sendBuffer = 2
+        case receiveBuffer = 3
+        case v6Only = 4
+        case udpReceiveOffload = 5
+        case unsentLowWater = 6
+        case keepAlive = 7
+    }
+
+    /// Sets an option. C: `setsockopt`.
+    ///
+    /// - Returns: false when the kernel refuses, which callers may ignore.
+    @discardableResult
+    package static func setOption(_ fd: Int32, _ option: Option, _ value: Int32) -> Bool {
+        apus_set_option(fd, option.rawValue, value) == 0
+    }
+
+    private static func make(_ family: Int32, _ kind: Kind) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(owning: try check("socket") { apus_socket(family, kind.rawValue) })
+    }
+
+    private static func unixAddress(_ path: String) throws(SystemError) -> SocketAddress {
+        guard let address = SocketAddress(unixPath: path) else {
+            throw SystemError("socket path \(path)", code: ENAMETOOLONG)
+        }
+        return address
+    }
+
+    private static func bind(_ fd: Int32, _ address: SocketAddress) throws(SystemError) {
+        unsafe try named("bind", address) { unsafe Glibc.bind(fd, $0, $1) }
+    }
+
+    private static func connect(_ fd: Int32, _ address: SocketAddress) throws(SystemError) {
+        unsafe try named("connect", address) { unsafe Glibc.connect(fd, $0, $1) }
+    }
+
+    private static func named(
+        _ name: String,
+        _ address: SocketAddress,
+        _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(SystemError) {
+        // Safe: `storage` is valid for the call and `length` bytes of it are filled.
+        try check("\(name) \(address)") {
+            unsafe withUnsafePointer(to: address.storage) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe call($0, address.length) }
+            }
+        }
+    }
+}
