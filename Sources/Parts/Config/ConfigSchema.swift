@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of all keys: parsing, errors, config/apus.conf and the reference page come from it.
+
+/// Which sections a key belongs to.
+package enum SectionPattern: Sendable, Hashable {
+    /// `[rtsp]`: exactly this name.
+    case fixed(String)
+    /// `[camera.NAME]`.
+    case camera
+    /// `[camera.NAME.main]` and its siblings.
+    case stream(String)
+
+    /// The pattern as it is written in errors and in the reference.
+    package var text: String {
+        switch self {
+        case .fixed(let name): name
+        case .camera: "camera.NAME"
+        case .stream(let stream): "camera.NAME.\(stream)"
+        }
+    }
+
+    /// A section of this pattern, for camera `camera`.
+    package func section(camera: String) -> String {
+        switch self {
+        case .fixed(let name): name
+        case .camera: "camera.\(camera)"
+        case .stream(let stream): "camera.\(camera).\(stream)"
+        }
+    }
+}
+
+/// What it takes for a changed key to hold.
+package enum ConfigEffect: String, Sendable {
+    /// `apus config reload` applies it without a restart.
+    case live
+    /// `apus config reload` restarts the daemon that reads it.
+    case restart
+}
+
+/// One key: what it is called, what it may be, what it is if nobody says.
+package struct ConfigKey: Sendable {
+    package let section: SectionPattern
+    package let name: String
+    package let type: ConfigType
+    /// As it would be written in the file; "" if the key has no value unless it is set.
+    package let standard: String
+    package let effect: ConfigEffect
+    /// One or two sentences.
+    package let documentation: String
+
+    init(
+        _ section: SectionPattern, _ name: String, _ type: ConfigType, _ standard: String,
+        _ effect: ConfigEffect, _ documentation: String
+    ) {
+        self.section = section
+        self.name = name
+        self.type = type
+        self.standard = standard
+        self.effect = effect
+        self.documentation = documentation
+    }
+
+    /// A key that holds after a restart of the daemon that reads it.
+    init(
+        _ section: SectionPattern, _ name: String, _ type: ConfigType, _ standard: String, _ documentation: String
+    ) {
+        self.init(section, name, type, standard, .restart, documentation)
+    }
+}
+
+/// The table of all sections and keys.
+package enum ConfigSchema {
+    /// The sections in the order of the reference, each with its introduction.
+    package static let sections: [(pattern: SectionPattern, documentation: String)] = [
+        (.fixed("apus"), "The suite as a whole."),
+        (.fixed("log"), "What is written to standard error."),
+        (
+            .camera,
+            "A camera. NAME has 1 to 32 of a–z, 0–9, _ and -; it is the first part of the camera's addresses. "
+                + "Without any camera in the file there is one, cam, with the source auto."
+        ),
+        (.stream("main"), "The camera's full picture."),
+        (.stream("sub"), "The camera's small picture, for previews and analysis."),
+        (.stream("jpeg"), "The camera's single pictures, for snapshots and MJPEG."),
+        (.fixed("rtsp"), "The RTSP server."),
+        (.fixed("http"), "The HTTP server: page, snapshots, MJPEG, health."),
+    ]
+
+    /// All keys in the order of the reference.
+    package static let keys: [ConfigKey] =
+        [
+            ConfigKey(
+                .fixed("apus"), "auth", .choice(["on", "off"]), "on",
+                "Off serves everybody who can reach a listener; without it, listeners are bound to loopback only."),
+            ConfigKey(
+                .fixed("log"), "level", .choice(["error", "warn", "info", "debug"]), "info", .live,
+                "The least important lines that are written."),
+            ConfigKey(
+                .camera, "source", .source, "auto",
+                "Where the frames come from: \(SourceScheme.examples)."),
+            ConfigKey(
+                .camera, "encoder", .choice(["auto", "nvenc", "vaapi", "qsv", "v4l2m2m", "software"]), "auto",
+                "Which encoder is used; auto tries them in this order and takes the first that really encodes."),
+        ]
+        + videoKeys("main", codecs: ["auto", "h264", "h265"], size: "source", bitrate: "4M", ring: "8M")
+        + videoKeys("sub", codecs: ["h264", "h265"], size: "640x360", bitrate: "640k", ring: "2M")
+        + [
+            enabled(.stream("jpeg"), "Whether the camera has single pictures."),
+            ConfigKey(
+                .stream("jpeg"), "size", .size, "source",
+                "The picture's size; source takes the source's, and passes a JPEG source's pictures on untouched."),
+            ConfigKey(
+                .stream("jpeg"), "fps", .frameRate, "source",
+                "Pictures per second at most."),
+            ConfigKey(
+                .stream("jpeg"), "quality", .integer(1...100), "80", .live,
+                "The JPEG quality of pictures that are encoded here."),
+            ConfigKey(
+                .stream("jpeg"), "ring_size", .bytes((1 << 18)...(1 << 30)), "8M",
+                "How much shared memory holds the newest pictures."),
+        ]
+        + serverKeys(
+            "rtsp", name: "RTSP", port: 8554,
+            more: [
+                ConfigKey(
+                    .fixed("rtsp"), "session_timeout", .duration(.seconds(10)...(.seconds(3600))), "1m",
+                    "A session without a sign of life for so long is ended.")
+            ])
+        + serverKeys("http", name: "HTTP", port: 8080, more: [])
+
+    /// The key called `name` of the sections that match `pattern`.
+    package static func key(_ pattern: SectionPattern, _ name: String) -> ConfigKey? {
+        keys.first { $0.section == pattern && $0.name == name }
+    }
+
+    /// The names of all keys of the sections that match `pattern`.
+    package static func names(_ pattern: SectionPattern) -> [String] {
+        keys.filter { $0.section == pattern }.map(\.name)
+    }
+
+    /// The pattern that `section` matches, with the camera's name where it has one.
+    package static func pattern(of section: String) -> (pattern: SectionPattern, camera: String?)? {
+        let parts = section.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count > 1 else {
+            return sections.contains { $0.pattern == .fixed(section) } ? (.fixed(section), nil) : nil
+        }
+        guard parts[0] == "camera" else { return nil }
+        if parts.count == 2 { return (.camera, parts[1]) }
+        let pattern = SectionPattern.stream(parts[2])
+        guard parts.count == 3, sections.contains(where: { $0.pattern == pattern }) else { return nil }
+        return (pattern, parts[1])
+    }
+
+    private static func enabled(_ section: SectionPattern, _ documentation: String) -> ConfigKey {
+        ConfigKey(section, "enabled", .boolean, "yes", documentation)
+    }
+
+    private static func videoKeys(
+        _ stream: String, codecs: [String], size: String, bitrate: String, ring: String
+    ) -> [ConfigKey] {
+        let section = SectionPattern.stream(stream)
+        return [
+            enabled(section, "Whether the camera has this stream."),
+            ConfigKey(
+                section, "codec", .choice(codecs), codecs[0],
+                codecs[0] == "auto"
+                    ? "The coding; auto passes H.264 and H.265 sources on as they are and encodes others as h264."
+                    : "The coding."),
+            ConfigKey(section, "size", .size, size, "The picture's size; source takes the source's."),
+            ConfigKey(section, "fps", .frameRate, "source", .live, "Frames per second at most."),
+            ConfigKey(section, "bitrate", .bitrate(16_000...200_000_000), bitrate, .live, "The mean rate in bit/s."),
+            ConfigKey(
+                section, "gop", .duration(.milliseconds(100)...(.seconds(60))), "2s", .live,
+                "The time from one keyframe to the next."),
+            ConfigKey(
+                section, "ring_size", .bytes((1 << 18)...(1 << 30)), ring,
+                "How much shared memory holds the newest frames; it should hold two GOPs."),
+        ]
+    }
+
+    private static func serverKeys(_ section: String, name: String, port: Int, more: [ConfigKey]) -> [ConfigKey] {
+        let pattern = SectionPattern.fixed(section)
+        return [
+            enabled(pattern, "Whether the \(name) server runs."),
+            ConfigKey(
+                pattern, "listen", .address, "127.0.0.1",
+                "The address to listen on; 0.0.0.0 is all of IPv4, :: is all. Not loopback needs auth = off in [apus]."),
+            ConfigKey(pattern, "port", .integer(0...65_535), "\(port)", "The TCP port; 0 takes a free one."),
+            ConfigKey(
+                pattern, "max_latency", .duration(.milliseconds(100)...(.seconds(30))), "1s", .live,
+                "A client that falls behind by more goes on at the newest keyframe."),
+            ConfigKey(pattern, "max_clients", .integer(1...10_000), "128", .live, "More connections are refused."),
+        ] + more
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration as the daemons see it: parsed once, complete, never changed.
+
+package import Media
+
+/// Everything that can be configured, with defaults filled in.
+package struct Configuration: Sendable, Equatable {
+    package let authentication: AuthenticationMode
+    package let log: LogConfiguration
+    /// In the file's order; the first one also has the short addresses. Never empty.
+    package let cameras: [CameraConfiguration]
+    package let rtsp: RTSPConfiguration
+    package let http: HTTPConfiguration
+
+    /// The camera called `name`.
+    package func camera(_ name: String) -> CameraConfiguration? { cameras.first { $0.name == name } }
+}
+
+/// Who is served.
+package enum AuthenticationMode: String, Sendable {
+    /// Only users; as there are none yet, only this machine.
+    case on
+    /// Everybody who can reach a listener.
+    case off
+}
+
+/// `[log]`.
+package struct LogConfiguration: Sendable, Equatable {
+    /// `error`, `warn`, `info` or `debug`.
+    package let level: String
+}
+
+/// `[camera.NAME]` with its streams.
+package struct CameraConfiguration: Sendable, Equatable {
+    package let name: String
+    /// Where frames come from; `Capture` parses it.
+    package let source: String
+    package let encoder: EncoderChoice
+    /// nil: the camera has no such stream.
+    package let main: VideoStreamConfiguration?
+    package let sub: VideoStreamConfiguration?
+    package let jpeg: JPEGStreamConfiguration?
+}
+
+/// `encoder`.
+package enum EncoderChoice: String, Sendable, CaseIterable {
+    case auto
+    case nvenc
+    case vaapi
+    case qsv
+    case v4l2m2m
+    case software
+}
+
+/// `codec` of a video stream.
+package enum VideoCodecChoice: String, Sendable {
+    /// Pass H.264 and H.265 sources through, encode others as H.264.
+    case auto
+    case h264
+    case h265
+}
+
+/// `[camera.NAME.main]` and `[camera.NAME.sub]`.
+package struct VideoStreamConfiguration: Sendable, Equatable {
+    package let codec: VideoCodecChoice
+    /// nil: as the source has it.
+    package let size: PictureSize?
+    /// nil: as the source has it.
+    package let frameRate: Rational?
+    /// Bits per second.
+    package let bitrate: Int
+    /// From one keyframe to the next.
+    package let gop: Duration
+    /// Bytes of shared memory.
+    package let ringSize: Int
+}
+
+/// `[camera.NAME.jpeg]`.
+package struct JPEGStreamConfiguration: Sendable, Equatable {
+    /// nil: as the source has it.
+    package let size: PictureSize?
+    /// nil: as the source has it.
+    package let frameRate: Rational?
+    /// 1 to 100.
+    package let quality: Int
+    /// Bytes of shared memory.
+    package let ringSize: Int
+}
+
+/// `[rtsp]`.
+package struct RTSPConfiguration: Sendable, Equatable {
+    package let isEnabled: Bool
+    /// An IP address.
+    package let listen: String
+    /// 0: a free one.
+    package let port: UInt16
+    package let maximumLatency: Duration
+    package let maximumClients: Int
+    package let sessionTimeout: Duration
+}
+
+/// `[http]`.
+package struct HTTPConfiguration: Sendable, Equatable {
+    package let isEnabled: Bool
+    /// An IP address.
+    package let listen: String
+    /// 0: a free one.
+    package let port: UInt16
+    package let maximumLatency: Duration
+    package let maximumClients: Int
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a document to a configuration: every key against the schema, then what keys say together.
+
+extension Configuration {
+    /// More cameras are refused.
+    package static let maximumCameras = 64
+
+    /// Reads a configuration out of a file's text.
+    /// - Throws: every fault that was found, not only the first.
+    package init(parsing text: String, name: String) throws(ConfigError) {
+        let (document, issues) = ConfigDocument.parse(text, name: name)
+        try self.init(document, issues: issues)
+    }
+
+    /// Reads a configuration out of a document; `issues` were found in it before.
+    package init(_ document: ConfigDocument, issues: [ConfigIssue] = []) throws(ConfigError) {
+        var table = ConfigTable(document, issues: issues)
+        let cameras = table.cameras.isEmpty ? ["cam"] : table.cameras
+        authentication = AuthenticationMode(rawValue: table.text("apus", "auth")) ?? .on
+        log = LogConfiguration(level: table.text("log", "level"))
+        self.cameras = cameras.map { CameraConfiguration(name: $0, table) }
+        rtsp = RTSPConfiguration(table)
+        http = HTTPConfiguration(table)
+        checkListeners(&table)
+        checkCameras(&table)
+        table.issues.sort { $0.line < $1.line }
+        if !table.issues.isEmpty { throw ConfigError(table.issues) }
+    }
+
+    /// The configuration of an empty file.
+    package static func standard() throws(ConfigError) -> Configuration {
+        try Configuration(ConfigDocument(name: "defaults"))
+    }
+
+    private func checkListeners(_ table: inout ConfigTable) {
+        let listeners = [
+            (section: "rtsp", isEnabled: rtsp.isEnabled, address: rtsp.listen, port: rtsp.port),
+            (section: "http", isEnabled: http.isEnabled, address: http.listen, port: http.port),
+        ]
+        for (index, listener) in listeners.enumerated() where listener.isEnabled {
+            if authentication == .on, !IPAddressText.isLoopback(listener.address) {
+                table.report(
+                    listener.section, "listen",
+                    "listen = \(listener.address) in [\(listener.section)] would serve others without users being "
+                        + "configured; set auth = off in [apus] if that is meant")
+            }
+            for other in listeners[..<index] where other.isEnabled && other.port == listener.port && other.port != 0 {
+                let overlaps =
+                    other.address == listener.address || IPAddressText.isAny(other.address)
+                    || IPAddressText.isAny(listener.address)
+                guard overlaps else { continue }
+                table.report(
+                    listener.section, "port",
+                    "port \(listener.port) in [\(listener.section)] is already taken by [\(other.section)]")
+            }
+        }
+    }
+
+    private func checkCameras(_ table: inout ConfigTable) {
+        if cameras.count > Configuration.maximumCameras {
+            table.report("", "", "there are more than \(Configuration.maximumCameras) cameras")
+        }
+        var stdin: String?
+        for camera in cameras {
+            if SourceScheme(of: camera.source) == .stdin {
+                if let stdin {
+                    table.report(
+                        "camera.\(camera.name)", "source",
+                        "camera \(camera.name) cannot read standard input: camera \(stdin) already does")
+                }
+                stdin = stdin ?? camera.name
+            }
+            if let main = camera.main?.size, let sub = camera.sub?.size,
+                sub.width > main.width || sub.height > main.height
+            {
+                table.report(
+                    "camera.\(camera.name).sub", "size",
+                    "size \(sub) of [camera.\(camera.name).sub] is larger than the main stream's \(main)")
+            }
+            if camera.main == nil, camera.sub == nil, camera.jpeg == nil {
+                table.report("camera.\(camera.name)", "", "camera \(camera.name) has no stream that is enabled")
+            }
+        }
+    }
+}
+
+/// Rules for what a camera may be called.
+package enum CameraName {
+    /// The longest name.
+    package static let maximumLength = 32
+
+    /// Words that already mean something in an address.
+    package static let reserved: Set<String> = [
+        "api", "audio", "healthz", "hls", "http", "jpeg", "luma", "main", "metrics", "mjpeg", "mse", "raw",
+        "rtsp", "snap", "snapshot", "speaker", "state", "static", "stream", "stream0", "stream1", "sub", "video",
+        "whep", "whip", "ws",
+    ]
+
+    /// Why a camera cannot be called `name`; nil if it can.
+    package static func problem(with name: String) -> String? {
+        let isSpelt = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            case UInt8(ascii: "_"), UInt8(ascii: "-"): true
+            default: false
+            }
+        }
+        guard isSpelt, (1...maximumLength).contains(name.utf8.count) else {
+            return "camera name \"\(name)\" must be 1 to \(maximumLength) of a–z, 0–9, _ and -"
+        }
+        return reserved.contains(name) ? "camera name \"\(name)\" is reserved; choose another" : nil
+    }
+}
+
+// MARK: From values to structs
+
+extension CameraConfiguration {
+    fileprivate init(name: String, _ table: ConfigTable) {
+        let section = "camera.\(name)"
+        self.name = name
+        source = table.text(section, "source")
+        encoder = EncoderChoice(rawValue: table.text(section, "encoder")) ?? .auto
+        main = table.boolean("\(section).main", "enabled") ? VideoStreamConfiguration("\(section).main", table) : nil
+        sub = table.boolean("\(section).sub", "enabled") ? VideoStreamConfiguration("\(section).sub", table) : nil
+        jpeg = table.boolean("\(section).jpeg", "enabled") ? JPEGStreamConfiguration("\(section).jpeg", table) : nil
+    }
+}
+
+extension VideoStreamConfiguration {
+    fileprivate init(_ section: String, _ table: ConfigTable) {
+        codec = VideoCodecChoice(rawValue: table.text(section, "codec")) ?? .h264
+        size = table.size(section, "size")
+        frameRate = table.frameRate(section, "fps")
+        bitrate = table.integer(section, "bitrate")
+        gop = table.duration(section, "gop")
+        ringSize = table.integer(section, "ring_size")
+    }
+}
+
+extension JPEGStreamConfiguration {
+    fileprivate init(_ section: String, _ table: ConfigTable) {
+        size = table.size(section, "size")
+        frameRate = table.frameRate(section, "fps")
+        quality = table.integer(section, "quality")
+        ringSize = table.integer(section, "ring_size")
+    }
+}
+
+extension RTSPConfiguration {
+    fileprivate init(_ table: ConfigTable) {
+        isEnabled = table.boolean("rtsp", "enabled")
+        listen = table.text("rtsp", "listen")
+        port = UInt16(table.integer("rtsp", "port"))
+        maximumLatency = table.duration("rtsp", "max_latency")
+        maximumClients = table.integer("rtsp", "max_clients")
+        sessionTimeout = table.duration("rtsp", "session_timeout")
+    }
+}
+
+extension HTTPConfiguration {
+    fileprivate init(_ table: ConfigTable) {
+        isEnabled = table.boolean("http", "enabled")
+        listen = table.text("http", "listen")
+        port = UInt16(table.integer("http", "port"))
+        maximumLatency = table.duration("http", "max_latency")
+        maximumClients = table.integer("http", "max_clients")
+    }
+}
