@@ -112,10 +112,11 @@ package struct ConfigDocument: Sendable, Equatable {
 
     /// All sections in the file's order.
     package var sections: [Section] {
-        lines.enumerated().compactMap { index, line in
-            guard case .section(let name, _) = line else { return nil }
-            return Section(name: name, line: index + 1)
-        }
+        lines.enumerated()
+            .compactMap { index, line in
+                guard case .section(let name, _) = line else { return nil }
+                return Section(name: name, line: index + 1)
+            }
     }
 
     /// The value of a key as it is written; nil if the file does not set it.
@@ -206,7 +207,9 @@ extension ConfigDocument {
             return .section(name: content.dropFirst().dropLast().trimmed, text: text)
         }
         guard let equals = text.firstIndex(of: "=") else {
-            throw LineError(message: "expected \"key = value\" or \"[section]\", got \"\(splitComment(trimmed).content)\"")
+            throw LineError(
+                message: "expected \"key = value\" or \"[section]\", got \"\(splitComment(trimmed).content)\""
+            )
         }
         let key = text[..<equals].trimmed
         guard !key.isEmpty else { throw LineError(message: "a key is missing in front of \"=\"") }

@@ -49,8 +49,12 @@ package struct ConfigKey: Sendable {
     package let documentation: String
 
     init(
-        _ section: SectionPattern, _ name: String, _ type: ConfigType, _ standard: String,
-        _ effect: ConfigEffect, _ documentation: String
+        _ section: SectionPattern,
+        _ name: String,
+        _ type: ConfigType,
+        _ standard: String,
+        _ effect: ConfigEffect,
+        _ documentation: String
     ) {
         self.section = section
         self.name = name
@@ -62,7 +66,11 @@ package struct ConfigKey: Sendable {
 
     /// A key that holds after a restart of the daemon that reads it.
     init(
-        _ section: SectionPattern, _ name: String, _ type: ConfigType, _ standard: String, _ documentation: String
+        _ section: SectionPattern,
+        _ name: String,
+        _ type: ConfigType,
+        _ standard: String,
+        _ documentation: String
     ) {
         self.init(section, name, type, standard, .restart, documentation)
     }
@@ -90,42 +98,83 @@ package enum ConfigSchema {
     package static let keys: [ConfigKey] =
         [
             ConfigKey(
-                .fixed("apus"), "auth", .choice(["on", "off"]), "on",
-                "Off serves everybody who can reach a listener; without it, listeners are bound to loopback only."),
+                .fixed("apus"),
+                "auth",
+                .choice(["on", "off"]),
+                "on",
+                "Off serves everybody who can reach a listener; without it, listeners are bound to loopback only."
+            ),
             ConfigKey(
-                .fixed("log"), "level", .choice(["error", "warn", "info", "debug"]), "info", .live,
-                "The least important lines that are written."),
+                .fixed("log"),
+                "level",
+                .choice(["error", "warn", "info", "debug"]),
+                "info",
+                .live,
+                "The least important lines that are written."
+            ),
             ConfigKey(
-                .camera, "source", .source, "auto",
-                "Where the frames come from: \(SourceScheme.examples)."),
+                .camera,
+                "source",
+                .source,
+                "auto",
+                "Where the frames come from: \(SourceScheme.examples)."
+            ),
             ConfigKey(
-                .camera, "encoder", .choice(["auto", "nvenc", "vaapi", "qsv", "v4l2m2m", "software"]), "auto",
-                "Which encoder is used; auto tries them in this order and takes the first that really encodes."),
+                .camera,
+                "encoder",
+                .choice(["auto", "nvenc", "vaapi", "qsv", "v4l2m2m", "software"]),
+                "auto",
+                "Which encoder is used; auto tries them in this order and takes the first that really encodes."
+            ),
         ]
         + videoKeys("main", codecs: ["auto", "h264", "h265"], size: "source", bitrate: "4M", ring: "8M")
         + videoKeys("sub", codecs: ["h264", "h265"], size: "640x360", bitrate: "640k", ring: "2M")
         + [
             enabled(.stream("jpeg"), "Whether the camera has single pictures."),
             ConfigKey(
-                .stream("jpeg"), "size", .size, "source",
-                "The picture's size; source takes the source's, and passes a JPEG source's pictures on untouched."),
+                .stream("jpeg"),
+                "size",
+                .size,
+                "source",
+                "The picture's size; source takes the source's, and passes a JPEG source's pictures on untouched."
+            ),
             ConfigKey(
-                .stream("jpeg"), "fps", .frameRate, "source",
-                "Pictures per second at most."),
+                .stream("jpeg"),
+                "fps",
+                .frameRate,
+                "source",
+                "Pictures per second at most."
+            ),
             ConfigKey(
-                .stream("jpeg"), "quality", .integer(1...100), "80", .live,
-                "The JPEG quality of pictures that are encoded here."),
+                .stream("jpeg"),
+                "quality",
+                .integer(1...100),
+                "80",
+                .live,
+                "The JPEG quality of pictures that are encoded here."
+            ),
             ConfigKey(
-                .stream("jpeg"), "ring_size", .bytes((1 << 18)...(1 << 30)), "8M",
-                "How much shared memory holds the newest pictures."),
+                .stream("jpeg"),
+                "ring_size",
+                .bytes((1 << 18)...(1 << 30)),
+                "8M",
+                "How much shared memory holds the newest pictures."
+            ),
         ]
         + serverKeys(
-            "rtsp", name: "RTSP", port: 8554,
+            "rtsp",
+            name: "RTSP",
+            port: 8554,
             more: [
                 ConfigKey(
-                    .fixed("rtsp"), "session_timeout", .duration(.seconds(10)...(.seconds(3600))), "1m",
-                    "A session without a sign of life for so long is ended.")
-            ])
+                    .fixed("rtsp"),
+                    "session_timeout",
+                    .duration(.seconds(10)...(.seconds(3600))),
+                    "1m",
+                    "A session without a sign of life for so long is ended."
+                )
+            ]
+        )
         + serverKeys("http", name: "HTTP", port: 8080, more: [])
 
     /// The key called `name` of the sections that match `pattern`.
@@ -156,25 +205,42 @@ package enum ConfigSchema {
     }
 
     private static func videoKeys(
-        _ stream: String, codecs: [String], size: String, bitrate: String, ring: String
+        _ stream: String,
+        codecs: [String],
+        size: String,
+        bitrate: String,
+        ring: String
     ) -> [ConfigKey] {
         let section = SectionPattern.stream(stream)
         return [
             enabled(section, "Whether the camera has this stream."),
             ConfigKey(
-                section, "codec", .choice(codecs), codecs[0],
+                section,
+                "codec",
+                .choice(codecs),
+                codecs[0],
                 codecs[0] == "auto"
                     ? "The coding; auto passes H.264 and H.265 sources on as they are and encodes others as h264."
-                    : "The coding."),
+                    : "The coding."
+            ),
             ConfigKey(section, "size", .size, size, "The picture's size; source takes the source's."),
             ConfigKey(section, "fps", .frameRate, "source", .live, "Frames per second at most."),
             ConfigKey(section, "bitrate", .bitrate(16_000...200_000_000), bitrate, .live, "The mean rate in bit/s."),
             ConfigKey(
-                section, "gop", .duration(.milliseconds(100)...(.seconds(60))), "2s", .live,
-                "The time from one keyframe to the next."),
+                section,
+                "gop",
+                .duration(.milliseconds(100)...(.seconds(60))),
+                "2s",
+                .live,
+                "The time from one keyframe to the next."
+            ),
             ConfigKey(
-                section, "ring_size", .bytes((1 << 18)...(1 << 30)), ring,
-                "How much shared memory holds the newest frames; it should hold two GOPs."),
+                section,
+                "ring_size",
+                .bytes((1 << 18)...(1 << 30)),
+                ring,
+                "How much shared memory holds the newest frames; it should hold two GOPs."
+            ),
         ]
     }
 
@@ -183,12 +249,21 @@ package enum ConfigSchema {
         return [
             enabled(pattern, "Whether the \(name) server runs."),
             ConfigKey(
-                pattern, "listen", .address, "127.0.0.1",
-                "The address to listen on; 0.0.0.0 is all of IPv4, :: is all. Not loopback needs auth = off in [apus]."),
+                pattern,
+                "listen",
+                .address,
+                "127.0.0.1",
+                "The address to listen on, * for all; others than loopback need auth = off in [apus]."
+            ),
             ConfigKey(pattern, "port", .integer(0...65_535), "\(port)", "The TCP port; 0 takes a free one."),
             ConfigKey(
-                pattern, "max_latency", .duration(.milliseconds(100)...(.seconds(30))), "1s", .live,
-                "A client that falls behind by more goes on at the newest keyframe."),
+                pattern,
+                "max_latency",
+                .duration(.milliseconds(100)...(.seconds(30))),
+                "1s",
+                .live,
+                "A client that falls behind by more goes on at the newest keyframe."
+            ),
             ConfigKey(pattern, "max_clients", .integer(1...10_000), "128", .live, "More connections are refused."),
         ] + more
     }

@@ -59,7 +59,8 @@ struct ConfigTable {
             add(
                 entry.line,
                 "\(entry.key) = \(entry.value.isEmpty ? "\"\"" : entry.value) in [\(entry.section)]: "
-                    + "expected \(error.expected)\(error.hint)")
+                    + "expected \(error.expected)\(error.hint)"
+            )
         }
     }
 

@@ -2,6 +2,7 @@
 // The types that values may have, how they are read, and how the reference describes them.
 
 package import Media
+import System
 
 /// A picture size in pixels.
 package struct PictureSize: Sendable, Hashable, CustomStringConvertible {
@@ -34,7 +35,7 @@ package enum ConfigType: Sendable {
     case text
     /// Where frames come from: `v4l2:/dev/video0`, `pattern:`.
     case source
-    /// An IPv4 or IPv6 address.
+    /// An IPv4 or IPv6 address, or `*` for all.
     case address
     /// `yes` or `no`.
     case boolean
@@ -80,7 +81,7 @@ extension ConfigType {
             if let reason = SourceScheme.problem(with: text) { throw ConfigValueError(expected: reason) }
             return .text(text)
         case .address:
-            guard IPAddressText.isValid(text) else { throw problem }
+            guard SocketAddress(host: text, port: 0) != nil, !text.isEmpty else { throw problem }
             return .text(text)
         case .boolean:
             switch text {
@@ -121,7 +122,7 @@ extension ConfigType {
         switch self {
         case .text: "a text"
         case .source: "a source"
-        case .address: "an IPv4 or IPv6 address"
+        case .address: "an IPv4 or IPv6 address, or * for all"
         case .boolean: "yes or no"
         case .integer(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
         case .duration(let range):

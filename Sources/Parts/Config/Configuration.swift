@@ -7,7 +7,7 @@ package import Media
 package struct Configuration: Sendable, Equatable {
     package let authentication: AuthenticationMode
     package let log: LogConfiguration
-    /// In the file's order; the first one also has the short addresses. Never empty.
+    /// In the file's order, never empty; the first one also has the short addresses.
     package let cameras: [CameraConfiguration]
     package let rtsp: RTSPConfiguration
     package let http: HTTPConfiguration

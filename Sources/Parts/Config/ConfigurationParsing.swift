@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a document to a configuration: every key against the schema, then what keys say together.
 
+import System
+
 extension Configuration {
     /// More cameras are refused.
     package static let maximumCameras = 64
@@ -38,23 +40,32 @@ extension Configuration {
             (section: "http", isEnabled: http.isEnabled, address: http.listen, port: http.port),
         ]
         for (index, listener) in listeners.enumerated() where listener.isEnabled {
-            if authentication == .on, !IPAddressText.isLoopback(listener.address) {
+            if authentication == .on, !isLoopback(listener.address) {
                 table.report(
-                    listener.section, "listen",
+                    listener.section,
+                    "listen",
                     "listen = \(listener.address) in [\(listener.section)] would serve others without users being "
-                        + "configured; set auth = off in [apus] if that is meant")
+                        + "configured; set auth = off in [apus] if that is meant"
+                )
             }
             for other in listeners[..<index] where other.isEnabled && other.port == listener.port && other.port != 0 {
                 let overlaps =
-                    other.address == listener.address || IPAddressText.isAny(other.address)
-                    || IPAddressText.isAny(listener.address)
+                    other.address == listener.address || isAny(other.address) || isAny(listener.address)
                 guard overlaps else { continue }
                 table.report(
-                    listener.section, "port",
-                    "port \(listener.port) in [\(listener.section)] is already taken by [\(other.section)]")
+                    listener.section,
+                    "port",
+                    "port \(listener.port) in [\(listener.section)] is already taken by [\(other.section)]"
+                )
             }
         }
     }
+
+    private func isLoopback(_ address: String) -> Bool {
+        SocketAddress(host: address, port: 0)?.isLoopback ?? false
+    }
+
+    private func isAny(_ address: String) -> Bool { ["*", "0.0.0.0", "::"].contains(address) }
 
     private func checkCameras(_ table: inout ConfigTable) {
         if cameras.count > Configuration.maximumCameras {
@@ -65,8 +76,10 @@ extension Configuration {
             if SourceScheme(of: camera.source) == .stdin {
                 if let stdin {
                     table.report(
-                        "camera.\(camera.name)", "source",
-                        "camera \(camera.name) cannot read standard input: camera \(stdin) already does")
+                        "camera.\(camera.name)",
+                        "source",
+                        "camera \(camera.name) cannot read standard input: camera \(stdin) already does"
+                    )
                 }
                 stdin = stdin ?? camera.name
             }
@@ -74,8 +87,10 @@ extension Configuration {
                 sub.width > main.width || sub.height > main.height
             {
                 table.report(
-                    "camera.\(camera.name).sub", "size",
-                    "size \(sub) of [camera.\(camera.name).sub] is larger than the main stream's \(main)")
+                    "camera.\(camera.name).sub",
+                    "size",
+                    "size \(sub) of [camera.\(camera.name).sub] is larger than the main stream's \(main)"
+                )
             }
             if camera.main == nil, camera.sub == nil, camera.jpeg == nil {
                 table.report("camera.\(camera.name)", "", "camera \(camera.name) has no stream that is enabled")

@@ -42,39 +42,3 @@ package enum SourceScheme: String, CaseIterable, Sendable {
         }
     }
 }
-
-/// What can be told of an IP address by its text.
-enum IPAddressText {
-    /// True for an IPv4 address in dotted form or an IPv6 address without brackets or zone.
-    static func isValid(_ text: String) -> Bool { text.contains(":") ? isIPv6(text) : octets(text) != nil }
-
-    /// True for an address that only this machine reaches.
-    static func isLoopback(_ text: String) -> Bool { octets(text)?.first == 127 || text == "::1" }
-
-    /// True for an address that stands for all of the machine's.
-    static func isAny(_ text: String) -> Bool { text == "0.0.0.0" || text == "::" }
-
-    private static func octets(_ text: String) -> [UInt8]? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        let octets = parts.compactMap { part in
-            part.utf8.allSatisfy { (0x30...0x39).contains($0) } ? UInt8(part) : nil
-        }
-        return parts.count == 4 && octets.count == 4 ? octets : nil
-    }
-
-    private static func isIPv6(_ text: String) -> Bool {
-        let halves = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard halves.count >= 3, halves.count <= 9, !text.contains(":::") else { return false }
-        guard halves.allSatisfy({ $0.utf8.count <= 4 && ($0.isEmpty || UInt16($0, radix: 16) != nil) }) else {
-            return false
-        }
-        // Groups are left out in one place at most, which shows as two colons.
-        let inner = halves.dropFirst().dropLast()
-        let gaps = inner.filter(\.isEmpty).count
-        let startsOpen = halves.first?.isEmpty == true
-        let endsOpen = halves.last?.isEmpty == true
-        if text == "::" { return true }
-        if startsOpen && !text.hasPrefix("::") || endsOpen && !text.hasSuffix("::") { return false }
-        return gaps == 1 ? halves.count <= 8 + (startsOpen || endsOpen ? 1 : 0) : gaps == 0 && halves.count == 8
-    }
-}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configuration files: loading, saving at once or not at all.
+
+package import System
+
+extension ConfigDocument {
+    /// Larger files are refused, in bytes.
+    package static let maximumFileSize = 1 << 20
+
+    /// Reads a file.
+    ///
+    /// - Throws: `ConfigError` naming the file if it cannot be read or is not text; its own faults are returned.
+    package static func load(_ path: String) throws(ConfigError) -> (document: ConfigDocument, issues: [ConfigIssue]) {
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try File.contents(path, limit: maximumFileSize)
+        } catch {
+            throw ConfigError([ConfigIssue(file: path, line: 0, message: "cannot read the file: \(error.reason)")])
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigError([ConfigIssue(file: path, line: 0, message: "the file is not UTF-8 text")])
+        }
+        return parse(text, name: path)
+    }
+
+    /// Replaces the file that the document is named after, at once or not at all.
+    ///
+    /// `mode` is for the owner alone where secrets could be in it.
+    package func save(mode: UInt32 = 0o644) throws(SystemError) {
+        try File.replace(name, with: Array(text.utf8).span, mode: mode)
+    }
+}
+
+extension Configuration {
+    /// Reads and checks a file.
+    package static func load(_ path: String) throws(ConfigError) -> Configuration {
+        let (document, issues) = try ConfigDocument.load(path)
+        return try Configuration(document, issues: issues)
+    }
+}
