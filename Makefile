@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# Short names for the project's commands; the work is in scripts/ and Package.swift.
+
+SWIFT       ?= swift
+PYTHON      ?= /usr/bin/python3
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+FUZZ_SECONDS ?= 30
+CAMERA      ?=
+ARGS        ?=
+
+release     := .build/release
+daemons     := apus-video apus-rtsp apus-http
+
+.DEFAULT_GOAL := help
+
+help: ## list these commands
+	@echo 'Apus, a camera streamer. Commands:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install every Debian package that is missing (root or sudo)
+	@scripts/setup
+
+build: ## build the programs, optimised, into .build/release
+	@scripts/setup --runtime --build
+	$(SWIFT) build -c release
+
+run: build ## build and start; CAMERA=SOURCE takes that source, ARGS=… goes to apus up
+	@exec $(release)/apus up $(if $(CAMERA),--camera 'cam=$(CAMERA)') $(ARGS)
+
+test: build ## run all tests: the unit tests, then real clients against the built programs
+	@scripts/setup
+	$(SWIFT) test
+	$(PYTHON) -m Tests.Interop $(ARGS)
+
+lint: ## check formatting, imports, warnings, licences, links, scripts
+	@scripts/setup
+	@scripts/lint
+
+fuzz: ## fuzz every parser for FUZZ_SECONDS (30) each
+	@scripts/setup --build
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
+bench: build ## measure the ring: wake-up latency, copies, throughput
+	$(release)/apus-bench $(ARGS)
+
+install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
+	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
+	install -D -t $(DESTDIR)$(PREFIX)/libexec/apus $(addprefix $(release)/,$(daemons))
+
+clean: ## remove everything that was built
+	rm -rf .build
+
+.PHONY: help setup build run test lint fuzz bench install clean

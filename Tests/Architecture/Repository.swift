@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the project's own files, so that the rules can be checked on their text.
+
+import Foundation
+
+/// The project as files.
+enum Repository {
+    /// Three levels up from this file.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// Folders with nothing of ours in them.
+    private static let skipped: Set<String> = [".build", ".git", ".venv", "build", "corpus", "__pycache__", ".swiftpm"]
+
+    /// Every file under `folder`, as paths from the root, sorted.
+    static func files(under folder: String = "", ending suffixes: String...) -> [String] {
+        let start = folder.isEmpty ? root : root.appending(path: folder)
+        guard
+            let walk = FileManager.default.enumerator(
+                at: start,
+                includingPropertiesForKeys: [.isRegularFileKey],
+                options: []
+            )
+        else { return [] }
+        var found: [String] = []
+        for case let url as URL in walk {
+            if skipped.contains(url.lastPathComponent) {
+                walk.skipDescendants()
+                continue
+            }
+            guard (try? url.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile == true else { continue }
+            let path = String(url.standardizedFileURL.path.dropFirst(root.standardizedFileURL.path.count + 1))
+            if suffixes.isEmpty || suffixes.contains(where: path.hasSuffix) { found.append(path) }
+        }
+        return found.sorted()
+    }
+
+    /// The text of a file; nil when it is not UTF-8.
+    static func text(_ path: String) throws -> String? {
+        try String(data: Data(contentsOf: root.appending(path: path)), encoding: .utf8)
+    }
+
+    /// True when a file or folder is there.
+    static func exists(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: root.appending(path: path).path)
+    }
+}
+
+/// A Swift file's text as the rules see it.
+struct SwiftSource {
+    let path: String
+    /// The lines as written.
+    let lines: [Substring]
+    /// The lines without comments and string contents.
+    let code: [String]
+
+    init(path: String, text: String) {
+        self.path = path
+        lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        code = SwiftSource.withoutCommentsAndStrings(text)
+    }
+
+    /// All Swift files under `folder`.
+    static func all(under folder: String) throws -> [SwiftSource] {
+        try Repository.files(under: folder, ending: ".swift")
+            .map { path in
+                SwiftSource(path: path, text: try Repository.text(path) ?? "")
+            }
+    }
+
+    /// The layer folder, as in `Sources/<layer>/<module>/…`.
+    var layer: String { component(1) }
+    /// The module's folder.
+    var module: String { component(2) }
+
+    private func component(_ index: Int) -> String {
+        let parts = path.split(separator: "/")
+        return index < parts.count ? String(parts[index]) : ""
+    }
+
+    /// The modules imported here, with the line number of each.
+    var imports: [(module: String, line: Int)] {
+        code.enumerated()
+            .compactMap { index, line in
+                guard
+                    let match = line.firstMatch(
+                        of:
+                            /^\s*(?:@\w+\s+|package\s+|public\s+|internal\s+|private\s+|fileprivate\s+)*import\s+(?:(?:struct|class|enum|func|var|let|protocol|typealias)\s+)?(\w+)/
+                    )
+                else { return nil }
+                return (String(match.1), index + 1)
+            }
+    }
+
+    /// The lines of code that `pattern` is found in, as "path:line: text".
+    func matches(_ pattern: some RegexComponent) -> [String] {
+        code.indices.filter { code[$0].contains(pattern) }.map(place)
+    }
+
+    /// How a finding on a line (counted from 0) is reported.
+    func place(_ index: Int) -> String {
+        "\(path):\(index + 1): \(lines[index].trimmingCharacters(in: .whitespaces))"
+    }
+
+    private static func withoutCommentsAndStrings(_ text: String) -> [String] {
+        var inBlockString = false
+        var result: [String] = []
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if inBlockString {
+                inBlockString = !line.contains("\"\"\"")
+                result.append("")
+                continue
+            }
+            if line.ranges(of: "\"\"\"").count == 1 { inBlockString = true }
+            result.append(plainCode(of: line))
+        }
+        return result
+    }
+
+    private static func plainCode(of line: Substring) -> String {
+        var code = ""
+        var inString = false
+        var previous: Character = " "
+        for character in line {
+            if inString {
+                if character == "\"", previous != "\\" {
+                    inString = false
+                    code.append(character)
+                }
+                previous = previous == "\\" ? " " : character
+                continue
+            }
+            if character == "\"" { inString = true }
+            if character == "/", previous == "/" {
+                code.removeLast()
+                break
+            }
+            code.append(character)
+            previous = character
+        }
+        return code
+    }
+}
