@@ -67,22 +67,22 @@ enum CodeRules {
 struct CodeTests {
     @Test("values, protocols, daemons and tools do without unsafe")
     func unsafe() throws {
-        #expect(try SwiftSource.all(under: "Sources").flatMap(CodeRules.unsafe) == [])
+        expectNone(try SwiftSource.all(under: "Sources").flatMap(CodeRules.unsafe))
     }
 
     @Test("every use of unsafe has its reason close above")
     func explained() throws {
-        #expect(try SwiftSource.all(under: "Sources").flatMap(CodeRules.unexplained) == [])
+        expectNone(try SwiftSource.all(under: "Sources").flatMap(CodeRules.unexplained))
     }
 
     @Test("values and protocols have no clock, randomness, concurrency, output or global variable")
     func pure() throws {
-        #expect(try SwiftSource.all(under: "Sources").flatMap(CodeRules.impure) == [])
+        expectNone(try SwiftSource.all(under: "Sources").flatMap(CodeRules.impure))
     }
 
     @Test("nothing traps by try!, as! or fatalError")
     func trapping() throws {
-        #expect(try SwiftSource.all(under: "Sources").flatMap(CodeRules.trapping) == [])
+        expectNone(try SwiftSource.all(under: "Sources").flatMap(CodeRules.trapping))
     }
 
     @Test("no source file is longer than 600 lines")
@@ -93,7 +93,7 @@ struct CodeTests {
                 return text.split(separator: "\n", omittingEmptySubsequences: false).count - 1 > CodeRules.longestFile
             }
 
-        #expect(long == [])
+        expectNone(long)
     }
 
     @Test("every source file opens with its licence and a line saying what is here")
@@ -104,13 +104,13 @@ struct CodeTests {
             .compactMap { path -> String? in
                 let text = try Repository.text(path) ?? ""
                 guard text.count > 200 else { return nil }
-            let isFirstLineTools = path == "Package.swift"
+                let isFirstLineTools = path == "Package.swift"
                 let body = isFirstLineTools ? String(text.drop { $0 != "\n" }.dropFirst()) : text
                 let slashes = path.hasSuffix(".swift") || path.hasSuffix(".c") || path.hasSuffix(".h")
                 return CodeRules.opening(of: body, comment: slashes ? "//" : "#").map { "\(path): \($0)" }
             }
 
-        #expect(wrong == [])
+        expectNone(wrong)
     }
 
     @Test(

@@ -75,7 +75,7 @@ struct DocumentTests {
     func links() {
         let pages = Repository.files(ending: ".md").compactMap(Self.page)
 
-        #expect(pages.flatMap { $0.broken(exists: Repository.exists, page: Self.page) } == [])
+        expectNone(pages.flatMap { $0.broken(exists: Repository.exists, page: Self.page) })
     }
 
     @Test("the pages that a project needs are there")
@@ -85,7 +85,7 @@ struct DocumentTests {
             "docs/testing.md",
         ]
 
-        #expect(needed.filter { !Repository.exists($0) } == [])
+        expectNone(needed.filter { !Repository.exists($0) })
     }
 
     @Test("every make command that a page names is in the Makefile")
@@ -109,7 +109,7 @@ struct DocumentTests {
                 return foreign.contains { text.contains($0) }
             }
 
-        #expect(found == [])
+        expectNone(found)
     }
 
     @Test("a link to a missing file or heading is found")

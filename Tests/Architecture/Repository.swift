@@ -2,6 +2,7 @@
 // Reads the project's own files, so that the rules can be checked on their text.
 
 import Foundation
+import Testing
 
 /// The project as files.
 enum Repository {
@@ -140,4 +141,10 @@ struct SwiftSource {
         }
         return code
     }
+}
+
+/// Records an issue that lists the findings, one a line, unless there are none.
+func expectNone(_ findings: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+    guard !findings.isEmpty else { return }
+    Issue.record("\(findings.count) found:\n\(findings.joined(separator: "\n"))", sourceLocation: sourceLocation)
 }
