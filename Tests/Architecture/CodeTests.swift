@@ -25,8 +25,9 @@ enum CodeRules {
         source.code.indices
             .filter { index in
                 guard source.code[index].contains(/\bunsafe\b|@unchecked Sendable/) else { return false }
-                let above = source.lines[max(0, index - reasonDistance)...index]
-                return !above.contains {
+                // A closure's reason may be its first line.
+                let around = max(0, index - reasonDistance)...min(source.lines.count - 1, index + 1)
+                return !source.lines[around].contains {
                     $0.contains("Safe:") || $0.contains("Guarded by") || $0.contains("Written once")
                 }
             }

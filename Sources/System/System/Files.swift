@@ -103,6 +103,8 @@ package enum File {
         return names.sorted()
     }
 
+    // Safe: both calls read a NUL-terminated path.
+
     /// True if the path is there, whatever it is. C: `access`.
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 

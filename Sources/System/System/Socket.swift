@@ -178,6 +178,8 @@ package enum Socket {
         return address
     }
 
+    // Safe: both calls read the address, whose length `named` gives them.
+
     private static func bind(_ fd: Int32, _ address: SocketAddress) throws(SystemError) {
         unsafe try named("bind", address) { unsafe Glibc.bind(fd, $0, $1) }
     }
