@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the fuzzers and the corpus tests call: any bytes in, and rules that must hold whatever they are.
+
+import Bytes
+
+/// Entry points for fuzzing this module.
+package enum HTTPFuzz {
+    /// Runs a connection over `bytes` at once and byte by byte; both ways have to see the same requests.
+    package static func request(_ bytes: Span<UInt8>) {
+        let whole = actions(bytes, step: max(1, bytes.count))
+        let single = actions(bytes, step: 1)
+        precondition(whole == single, "requests depend on how the bytes are split")
+        for case .route(let request) in whole {
+            precondition(request.body.count <= ServerConnection.bodyLimit, "body over its limit")
+            precondition(request.head.fields.fields.count <= HeaderFields.countLimit, "fields over their limit")
+            for segment in request.head.target.segments {
+                precondition(segment != "..", "traversal")
+                precondition(!segment.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }, "unsafe path segment")
+            }
+        }
+    }
+
+    /// Decodes `bytes` as chunks, at once and byte by byte.
+    package static func chunked(_ bytes: Span<UInt8>) {
+        precondition(
+            chunks(bytes, step: max(1, bytes.count)) == chunks(bytes, step: 1),
+            "chunks depend on how they are split"
+        )
+    }
+
+    /// All requests and refusals in `bytes`, fed `step` bytes at a time.
+    ///
+    /// Interim responses are left out, since whether one is wanted does depend on what has come already.
+    package static func actions(_ bytes: Span<UInt8>, step: Int) -> [ServerConnection.Action] {
+        var connection = ServerConnection(at: .zero)
+        var actions: [ServerConnection.Action] = []
+        var offset = 0
+        var end = 0
+        while end < bytes.count {
+            end = min(bytes.count, end + step)
+            while true {
+                let (consumed, action) = connection.receive(bytes.extracting(offset..<end), at: .zero)
+                offset += consumed
+                if action == .wait { break }
+                if action == .sendContinue { continue }
+                actions.append(action)
+                var output: [UInt8] = []
+                let outcome = connection.respond(Response(.ok), at: .zero, date: 0, into: &output)
+                if outcome.closes { return actions }
+            }
+        }
+        return actions
+    }
+
+    private static func chunks(_ bytes: Span<UInt8>, step: Int) -> Result<[UInt8], RequestError> {
+        do throws(RequestError) {
+            var decoder = try BodyDecoder(.chunked, limit: 1024)
+            var offset = 0
+            while offset < bytes.count, !decoder.isComplete {
+                let end = min(bytes.count, offset + step)
+                offset += try decoder.decode(bytes.extracting(offset..<end))
+            }
+            precondition(decoder.body.count <= 1024, "body over its limit")
+            return .success(decoder.body)
+        } catch {
+            return .failure(error)
+        }
+    }
+}
