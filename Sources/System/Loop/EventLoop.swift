@@ -139,7 +139,7 @@ package final class EventLoop {
         guard count >= 0 || code == 4 else { throw SystemError("epoll_pwait2", code: code) }
         now = Clock.monotonic()
         for index in 0..<max(0, Int(count)) { dispatch(ready[index]) }
-        while let timer = timers.popDue(now) { timer.fire(rescheduling: &timers, now: now) }
+        while let timer = timers.popDue(now) { timer.fired(rescheduling: &timers, now: now)?() }
         runDeferred()
     }
 

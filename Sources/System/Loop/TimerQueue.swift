@@ -21,8 +21,9 @@ package final class LoopTimer {
     /// True until the timer is cancelled or, unless it repeats, has fired.
     package var isPending: Bool { handler != nil }
 
-    func fire(rescheduling queue: inout TimerQueue, now: Instant) {
-        guard let handler else { return }
+    /// The call to make now; nil if it was taken back. It is made outside, as it may add timers to `queue`.
+    func fired(rescheduling queue: inout TimerQueue, now: Instant) -> (() -> Void)? {
+        guard let handler else { return nil }
         if let interval {
             let missed = max(0, (now - due).nanoseconds / max(1, interval.nanoseconds))
             due = due + interval * Int(missed + 1)
@@ -30,7 +31,7 @@ package final class LoopTimer {
         } else {
             self.handler = nil
         }
-        handler()
+        return handler
     }
 }
 

@@ -74,12 +74,14 @@ package enum Socket {
     }
 
     /// Two connected sockets.
+    @frozen
     package struct Pair: ~Copyable {
         package var first: FileDescriptor
         package var second: FileDescriptor
     }
 
     /// A connection taken from a listener, and who made it.
+    @frozen
     package struct Accepted: ~Copyable {
         package var socket: FileDescriptor
         package var peer: SocketAddress
