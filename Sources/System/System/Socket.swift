@@ -78,6 +78,9 @@ package enum Socket {
     package struct Pair: ~Copyable {
         package var first: FileDescriptor
         package var second: FileDescriptor
+
+        /// The first socket alone; the second is closed.
+        package consuming func takeFirst() -> FileDescriptor { first }
     }
 
     /// A connection taken from a listener, and who made it.
@@ -85,6 +88,9 @@ package enum Socket {
     package struct Accepted: ~Copyable {
         package var socket: FileDescriptor
         package var peer: SocketAddress
+
+        /// The socket alone.
+        package consuming func takeSocket() -> FileDescriptor { socket }
     }
 
     /// Takes the next waiting connection, nil if there is none. C: `accept4`.
@@ -141,6 +147,9 @@ package enum Socket {
 
     /// Ends one direction, telling the peer that nothing more comes. C: `shutdown(SHUT_WR)`.
     package static func finishSending(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
+
+    /// Ends both directions; the peer sees a hang-up at once. C: `shutdown(SHUT_RDWR)`.
+    package static func shutDown(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_RDWR)) }
 
     /// What a socket carries.
     package enum Kind: Int32, Sendable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Appending integers to a byte array, in either byte order.
+// Appending integers and runs of bytes to a byte array.
 
 extension [UInt8] {
     /// Appends `value`, most significant byte first.
@@ -18,17 +18,25 @@ extension [UInt8] {
         }
     }
 
-    /// Appends the bytes of `span`.
-    @inlinable
+    /// Appends the bytes of `span`, as fast as memcpy in release builds.
     package mutating func append(_ span: Span<UInt8>) {
-        reserveCapacity(count + span.count)
-        for index in span.indices { append(span[index]) }
+        append(addingCapacity: span.count) { output in
+            for index in span.indices { output.append(span[index]) }
+        }
     }
 
     /// Copies the bytes of `span`.
-    @inlinable
     package init(_ span: Span<UInt8>) {
         self = []
         append(span)
+    }
+}
+
+extension MutableSpan<UInt8> {
+    /// Overwrites the bytes from `offset` on with those of `source`, which must fit.
+    @_lifetime(self: copy self)
+    package mutating func replace(at offset: Int, with source: Span<UInt8>) {
+        precondition(offset >= 0 && offset <= count && source.count <= count - offset, "the source must fit")
+        for index in source.indices { self[offset &+ index] = source[index] }
     }
 }
