@@ -106,3 +106,65 @@ struct ParameterSetTests {
         #expect(sets.picture.count <= ParameterSets.maximumCount)
     }
 }
+
+@Suite("Length-prefixed NAL units")
+struct LengthPrefixedTests {
+    static let pps = hex("68ce0fc8")
+    static let avcC = hex("01 42c00d ff e1 0018") + ParameterSetTests.x264Baseline + hex("01 0004") + pps
+    static let hvcC =
+        hex("01 01 60000000 900000000000 3c f000 fc fd f8 f8 0000 0f 03")
+        + hex("20 0001 0004 40010c01 21 0001 002b") + ParameterSetTests.x265Main + hex("22 0001 0007 4401c172b46240")
+
+    @Test("the parameter sets of an avcC box are found")
+    func avc() throws {
+        let configuration = try DecoderConfiguration(avcC: Self.avcC.span)
+
+        #expect(configuration.lengthSize == 4)
+        #expect(configuration.parameterSets.sequence == [ParameterSetTests.x264Baseline])
+        #expect(configuration.parameterSets.picture == [Self.pps])
+    }
+
+    @Test("the parameter sets of an hvcC box are found")
+    func hevc() throws {
+        let configuration = try DecoderConfiguration(hvcC: Self.hvcC.span)
+
+        #expect(configuration.lengthSize == 4)
+        #expect(configuration.parameterSets.isComplete)
+        #expect(configuration.parameterSets.sequence == [ParameterSetTests.x265Main])
+    }
+
+    @Test("a configuration cut anywhere is an error")
+    func truncation() {
+        for length in 0..<Self.avcC.count {
+            let cut = try? DecoderConfiguration(avcC: Self.avcC.span.extracting(0..<length))
+            #expect(cut == nil)
+        }
+        for length in 0..<Self.hvcC.count {
+            let cut = try? DecoderConfiguration(hvcC: Self.hvcC.span.extracting(0..<length))
+            #expect(cut == nil)
+        }
+    }
+
+    @Test("a sample goes to Annex B and back", arguments: 1...4)
+    func roundTrip(lengthSize: Int) throws {
+        let zeros = [UInt8](repeating: 0, count: lengthSize - 1)
+        let sample = zeros + [4] + Self.pps + zeros + [2] + hex("65 88")
+
+        var stream: [UInt8] = []
+        try AnnexB.append(lengthPrefixed: sample.span, lengthSize: lengthSize, to: &stream)
+        var back: [UInt8] = []
+        AnnexB.appendLengthPrefixed(stream.span, to: &back)
+
+        #expect(stream == hex("00000001 68ce0fc8 00000001 6588"))
+        #expect(back == hex("00000004 68ce0fc8 00000002 6588"))
+    }
+
+    @Test("a length beyond the sample is an error")
+    func overrun() {
+        let sample = hex("00000005 68ce0fc8")
+        var stream: [UInt8] = []
+        #expect(throws: WireError.truncated(needed: 5, available: 4)) {
+            try AnnexB.append(lengthPrefixed: sample.span, lengthSize: 4, to: &stream)
+        }
+    }
+}
