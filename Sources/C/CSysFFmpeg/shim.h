@@ -2,6 +2,7 @@
 /* FFmpeg's libraries, and the macros of theirs that Swift cannot import. */
 #pragma once
 #include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
 #include <libavutil/hwcontext.h>
