@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every daemon is handed: its configuration, its loop, its log, its control socket.
+
+import Bytes
+package import Config
+package import Control
+package import Log
+package import Loop
+package import System
+
+/// The version of the suite.
+package let apusVersion = "0.1.0"
+
+/// What a daemon works with from its start to its end.
+package final class DaemonContext {
+    /// The program's name: `apus-rtsp`.
+    package let name: String
+    /// The camera that this process serves; nil for daemons that serve all.
+    package let camera: CameraConfiguration?
+    /// The configuration in force; a reload replaces it.
+    package private(set) var configuration: Configuration
+    package let runDirectory: RunDirectory
+    package let log: Logger
+    package let loop: EventLoop
+    /// Verbs go into its `commands` while the daemon sets up.
+    package let control: ControlServer
+    /// Adds the daemon's own members to the answer to `status`.
+    package var status: () -> [JSON.Member] = { [] }
+    /// Puts a changed configuration in force without a restart; nil if the daemon cannot. Called before
+    /// `configuration` changes. False: what changed needs a restart.
+    package var reload: ((Configuration) -> Bool)?
+    /// Set while the daemon sets up if it is not ready when its setup returns; `ready()` is due then.
+    package var becomesReadyLater = false
+
+    private let configurationFile: String?
+    private let notifier = Notifier()
+    private let started: Int64
+    private var stopHandlers: [() -> Void] = []
+    private var listeners: [JSON] = []
+    private var isReady = false
+
+    init(_ name: String, _ start: DaemonStart, _ log: Logger) throws(SystemError) {
+        self.name = name
+        self.log = log
+        camera = start.camera
+        configuration = start.configuration
+        runDirectory = start.runDirectory
+        configurationFile = start.configurationFile
+        loop = try EventLoop()
+        control = ControlServer(loop, log)
+        started = loop.now.nanoseconds
+        addCommonVerbs()
+    }
+
+    /// The name without `apus-`, as in control sockets and `apus ctl`.
+    package var shortName: String { name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name }
+
+    /// Calls `handler` when the daemon stops in order, the last one first.
+    package func onStop(_ handler: @escaping () -> Void) { stopHandlers.append(handler) }
+
+    /// Records an address that is listened on, for `status` and the supervisor's table.
+    package func listening(_ protocolName: String, _ address: SocketAddress) {
+        listeners.append([
+            "protocol": .string(protocolName), "host": .string(address.host), "port": JSON(address.port),
+        ])
+        log.info("listening", ["protocol": protocolName, "address": address])
+    }
+
+    /// Tells the supervisor that the daemon does its job now. Harmless when repeated.
+    package func ready() {
+        guard !isReady else { return }
+        isReady = true
+        notifier.send("READY=1", "STATUS=running")
+        log.debug("ready")
+    }
+
+    /// Ends the daemon in order.
+    package func stop() {
+        notifier.send("STOPPING=1")
+        for handler in stopHandlers.reversed() { handler() }
+        stopHandlers.removeAll()
+        loop.stop()
+    }
+
+    /// Reads the configuration file again.
+    ///
+    /// - Returns: false if what changed needs a restart.
+    func reloadConfiguration() throws(Failure) -> Bool {
+        guard let file = configurationFile else { return true }
+        let new: Configuration
+        do throws(ConfigError) {
+            new = try Configuration.load(file)
+        } catch {
+            throw Failure(.usage, "\(error)")
+        }
+        guard new != configuration else { return true }
+        guard let reload, reload(new) else { return false }
+        configuration = new
+        log.level = LogLevel(name: new.log.level) ?? log.level
+        log.info("configuration reloaded", ["file": file])
+        return true
+    }
+
+    /// Runs until `stop`, with signals and signs of life.
+    func run() throws(SystemError) {
+        try loop.onSignals([.terminate, .interrupt, .hangUp]) { [unowned self] signal in
+            if signal == .hangUp { handleHangUp() } else { stop() }
+        }
+        if let interval = notifier.watchdogInterval {
+            loop.timer(every: interval / 2) { [unowned self] in notifier.send("WATCHDOG=1") }
+        }
+        try control.listen(runDirectory.control(shortName, camera: camera?.name))
+        if !becomesReadyLater { ready() }
+        try loop.run()
+        control.close()
+    }
+
+    private func handleHangUp() {
+        do throws(Failure) {
+            if try !reloadConfiguration() { log.warn("the changed configuration needs a restart") }
+        } catch {
+            log.error("the configuration is not reloaded", ["error": error])
+        }
+    }
+}
+
+// MARK: Verbs that every daemon has
+
+extension DaemonContext {
+    private func addCommonVerbs() {
+        control.commands.add(
+            Verb("status", "Tells what the daemon is doing.") { [unowned self] _ in .object(statusMembers) }
+        )
+        control.commands.add(
+            Verb("config-show", "Tells the configuration in force.") { [unowned self] _ in
+                ["file": JSON(configurationFile), "text": .string(configurationText)]
+            }
+        )
+        control.commands.add(
+            Verb("config-reload", "Reads the configuration file again.") { [unowned self] _ throws(ControlError) in
+                do throws(Failure) {
+                    return ["applied": .boolean(try reloadConfiguration())]
+                } catch {
+                    throw ControlError(.failed, error.description)
+                }
+            }
+        )
+        control.commands.add(
+            Verb(
+                "set-log-level",
+                "Sets which log lines are written until the daemon ends.",
+                [Argument("value", .choice(LogLevel.allCases.map(\.name)), "The least important level.")]
+            ) { [unowned self] arguments in
+                if let level = arguments.text("value").flatMap({ LogLevel(name: $0) }) { log.level = level }
+                return ["level": .string(log.level.name)]
+            }
+        )
+        control.commands.add(
+            Verb("shutdown", "Ends the daemon in order; under the supervisor, it is started again.") {
+                [unowned self] _ in
+                loop.later { self.stop() }
+                return [:]
+            }
+        )
+    }
+
+    private var statusMembers: [JSON.Member] {
+        var members = [
+            JSON.Member("daemon", .string(name)),
+            JSON.Member("pid", JSON(Process.id)),
+            JSON.Member("version", .string(apusVersion)),
+            JSON.Member("ready", .boolean(isReady)),
+            JSON.Member("uptime", JSON(Double((loop.now.nanoseconds - started) / 1_000_000) / 1000)),
+            JSON.Member("log_level", .string(log.level.name)),
+        ]
+        if let camera { members.append(JSON.Member("camera", .string(camera.name))) }
+        if !listeners.isEmpty { members.append(JSON.Member("listening", .array(listeners))) }
+        return members + status()
+    }
+
+    private var configurationText: String {
+        guard let configurationFile, let (document, _) = try? ConfigDocument.load(configurationFile) else { return "" }
+        return document.text
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the parts of one instance find each other.
+
+import System
+
+/// The directory of one running instance: ring sockets, control sockets, the configuration in force.
+package struct RunDirectory: Sendable, Equatable {
+    package let path: String
+
+    package init(_ path: String) {
+        var path = path[...]
+        while path.count > 1, path.last == "/" { path.removeLast() }
+        self.path = String(path)
+    }
+
+    /// `$APUS_RUN_DIR`, else `/run/apus`, else `$XDG_RUNTIME_DIR/apus`, else `/tmp/apus-UID`.
+    ///
+    /// `/run/apus` is taken by root, and by others if it is there.
+    package static func standard() -> RunDirectory {
+        if let path = Process.environment("APUS_RUN_DIR"), !path.isEmpty { return RunDirectory(path) }
+        if Process.user == 0 || File.isDirectory("/run/apus") { return RunDirectory("/run/apus") }
+        if let path = Process.environment("XDG_RUNTIME_DIR"), !path.isEmpty { return RunDirectory(path + "/apus") }
+        return RunDirectory("/tmp/apus-\(Process.user)")
+    }
+
+    /// Where the ring sockets are.
+    package var rings: String { path + "/ring" }
+    /// Where the control sockets are.
+    package var controls: String { path + "/control" }
+    /// The configuration in force, written by the supervisor.
+    package var configuration: String { path + "/apus.conf" }
+    /// Locked by the supervisor while it runs; holds its process id.
+    package var lock: String { path + "/lock" }
+    /// Where daemons tell the supervisor that they are ready.
+    package var notify: String { path + "/notify.sock" }
+
+    /// The socket of a camera's stream: `ring/cam.main.sock`.
+    package func ring(_ camera: String, _ stream: String) -> String { "\(rings)/\(camera).\(stream).sock" }
+
+    /// The control socket of a daemon: `control/rtsp.sock`, `control/video.cam.sock`.
+    package func control(_ daemon: String, camera: String? = nil) -> String {
+        "\(controls)/\(daemon)\(camera.map { ".\($0)" } ?? "").sock"
+    }
+
+    /// Makes the directories that are missing.
+    package func prepare() throws(Failure) {
+        do throws(SystemError) {
+            try File.makeDirectory(path, mode: 0o750)
+            try File.makeDirectory(rings, mode: 0o750)
+            try File.makeDirectory(controls, mode: 0o750)
+        } catch {
+            throw Failure(
+                .failure,
+                "cannot make the run directory \(path): \(error.reason); choose another with --run-dir"
+            )
+        }
+        let longest = "/ring/".utf8.count + 32 + ".speaker.sock".utf8.count
+        guard path.utf8.count + longest <= SocketAddress.longestUnixPath else {
+            throw Failure(.usage, "the run directory \(path) is too long for a socket's path; choose a shorter one")
+        }
+    }
+}
