@@ -27,9 +27,10 @@ enum CodeRules {
                 guard source.code[index].contains(/\bunsafe\b|@unchecked Sendable/) else { return false }
                 // A closure's reason may be its first line.
                 let around = max(0, index - reasonDistance)...min(source.lines.count - 1, index + 1)
-                return !source.lines[around].contains {
-                    $0.contains("Safe:") || $0.contains("Guarded by") || $0.contains("Written once")
-                }
+                return !source.lines[around]
+                    .contains {
+                        $0.contains("Safe:") || $0.contains("Guarded by") || $0.contains("Written once")
+                    }
             }
             .map(source.place)
     }

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+# Real programs as clients: each function runs one, and fails on any error line or too few pictures.
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+from . import settings
+
+# How long a client may take beyond what it watches: connecting, probing, a busy machine.
+GRACE = 20
+
+
+def run(command, timeout, **options):
+    """Runs a client to its end; returns its standard output and error."""
+    command = [str(part) for part in command]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False, **options
+        )
+    except subprocess.TimeoutExpired as error:
+        said = (error.stderr or b"").decode(errors="replace")
+        raise AssertionError(f"no end within {timeout} s: {' '.join(command)}\n{said[-2000:]}") from None
+    output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    if done.returncode != 0:
+        raise AssertionError(f"exit code {done.returncode}: {' '.join(command)}\n{output[-1000:]}\n{errors[-2000:]}")
+    return output, errors
+
+
+def expect_silence(name, errors):
+    """A client that works has nothing to say at level error."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    if lines:
+        raise AssertionError(f"{name} reports {len(lines)} lines:\n" + "\n".join(lines[:20]))
+
+
+def expect_frames(name, count, rate, seconds):
+    """At the source's rate, less what joining costs."""
+    least = int(rate * seconds * 0.85)
+    if count < least:
+        raise AssertionError(f"{name} decoded {count} frames in {seconds} s, expected at least {least}")
+
+
+def ffmpeg(url, rate, seconds, options=()):
+    """Decodes with ffmpeg; `options` go in front of the input."""
+    program = settings.need("ffmpeg", "ffmpeg")
+    command = [program, "-nostdin", "-v", "error", "-progress", "-", "-nostats", *options, "-i", url]
+    output, errors = run([*command, "-an", "-t", seconds, "-f", "null", "-"], seconds + GRACE)
+    expect_silence("ffmpeg", errors)
+    expect_frames("ffmpeg", int(re.findall(r"^frame=\s*(\d+)", output, re.M)[-1]), rate, seconds)
+
+
+def picture(source, path, options=()):
+    """Writes one decoded picture of a stream or file to `path`."""
+    program = settings.need("ffmpeg", "ffmpeg")
+    _, errors = run(
+        [program, "-nostdin", "-v", "error", *options, "-i", source, "-frames:v", "1", "-y", path], GRACE
+    )
+    expect_silence("ffmpeg", errors)
+
+
+def ffprobe_packets(url, seconds, options=()):
+    """The video packets of a stream: a list of (presentation time, decoding time, is keyframe)."""
+    program = settings.need("ffprobe", "ffmpeg")
+    command = [program, "-v", "error", *options, "-select_streams", "v", "-show_packets", "-of", "json"]
+    output, errors = run([*command, "-read_intervals", f"%+{seconds}", url], seconds + GRACE)
+    expect_silence("ffprobe", errors)
+    return [
+        (float(packet["pts_time"]), float(packet.get("dts_time", packet["pts_time"])), "K" in packet["flags"])
+        for packet in json.loads(output)["packets"]
+        if "pts_time" in packet
+    ]
+
+
+def ffprobe_stream(source, options=()):
+    """What ffprobe says of the first video stream."""
+    program = settings.need("ffprobe", "ffmpeg")
+    command = [program, "-v", "error", *options, "-select_streams", "v", "-show_streams", "-of", "json", source]
+    output, errors = run(command, GRACE)
+    expect_silence("ffprobe", errors)
+    return json.loads(output)["streams"][0]
+
+
+GSTREAMER_DECODERS = {
+    "h264": ["rtph264depay", "!", "h264parse", "!", "avdec_h264"],
+    "h265": ["rtph265depay", "!", "h265parse", "!", "avdec_h265"],
+    "jpeg": ["rtpjpegdepay", "!", "jpegdec"],
+}
+
+
+def gstreamer(url, codec, rate, seconds, protocol):
+    """Decodes with GStreamer's rtspsrc; protocol is tcp or udp."""
+    program = settings.need("gst-launch-1.0", "gstreamer1.0-tools")
+    frames = int(rate * seconds)
+    _, errors = run(
+        [program, "-q", "rtspsrc", f"location={url}", f"protocols={protocol}", "latency=200", "!"]
+        + [*GSTREAMER_DECODERS[codec], "!", "fakesink", "sync=false", f"num-buffers={frames}"],
+        seconds * 2 + GRACE,
+        env={**os.environ, "GST_DEBUG": "1", "GST_DEBUG_NO_COLOR": "1"},
+    )
+    expect_silence("GStreamer", errors)
+
+
+def mpv(url, rate, seconds, protocol="tcp"):
+    """Plays with mpv."""
+    program = settings.need("mpv", "mpv")
+    output, errors = run(
+        [program, "--no-config", "--vo=null", "--no-audio", "--msg-level=all=error", "--no-terminal"]
+        + [f"--rtsp-transport={protocol}", f"--frames={int(rate * seconds)}", "--untimed", url],
+        seconds * 2 + GRACE,
+    )
+    expect_silence("mpv", output + errors)
+
+
+def vlc(url, rate, seconds):
+    """Plays with VLC, which refuses to run as root and so runs as nobody."""
+    program = settings.need("vlc", "vlc-bin vlc-plugin-base")
+    home = pathlib.Path(tempfile.mkdtemp(prefix="apus-vlc-"))
+    home.chmod(0o777)
+    command = [program, "-I", "dummy", "--no-audio", "--no-dbus", "--vout=dummy", "--no-osd", "--play-and-exit"]
+    # Every tenth picture is written to a file: the proof that it was decoded.
+    command += ["--video-filter=scene", "--scene-format=jpg", "--scene-ratio=10", f"--scene-path={home}"]
+    command += [f"--run-time={seconds}", url, "vlc://quit"]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+    try:
+        _, errors = run(command, seconds + GRACE, env={**os.environ, "HOME": str(home)})
+        pictures = len(list(home.glob("scene*.jpg")))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    expect_silence("VLC", "\n".join(line for line in errors.splitlines() if is_about_media(line)))
+    expect_frames("VLC", pictures * 10 + 10, rate, seconds - 1)
+
+
+def is_about_media(line):
+    """True for VLC's errors, except those of a machine without a desktop (no sound server, no D-Bus)."""
+    return " error: " in line and not re.search(r"dbus|pulse|interface|libvlc error|globalhotkeys", line)
+
+
+def curl(url, path, *options):
+    """Fetches with curl; returns the response headers."""
+    program = settings.need("curl", "curl")
+    output, _ = run([program, "-sS", "--fail", "--max-time", "10", "-D", "-", "-o", path, *options, url], GRACE)
+    return output

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# The command line beside a running suite: status, memory, cpu, ring, ctl, config.
+
+import json
+import subprocess
+
+from . import settings
+from .apus import Apus
+from .case import SharedSuite
+
+
+class CommandLineTest(SharedSuite):
+    """One suite; every command is told its run directory."""
+
+    @classmethod
+    def make_apus(cls):
+        return Apus(cameras={"cam": "pattern:?size=640x360&fps=30"})
+
+    def apus_says(self, *arguments, code=0):
+        done = subprocess.run(
+            [settings.PROGRAMS / "apus", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=15,
+            check=False,
+            env={"APUS_RUN_DIR": str(self.apus.run_dir), "PATH": "/usr/bin:/bin"},
+        )
+        self.assertEqual(done.returncode, code, done.stderr.decode() + done.stdout.decode())
+        return done.stdout.decode() if code == 0 else done.stderr.decode()
+
+    def test_status_names_every_daemon(self):
+        text = self.apus_says("status")
+
+        for daemon in ["apus-video", "apus-rtsp", "apus-http"]:
+            self.assertIn(daemon, text)
+
+    def test_json_is_json(self):
+        for command in [["status"], ["memory"], ["cpu"], ["ring", "list"], ["ring", "info", "cam/main"]]:
+            with self.subTest(command):
+                json.loads(self.apus_says(*command, "--json"))
+
+    def test_every_command_has_help(self):
+        for command in [[], ["up"], ["status"], ["memory"], ["cpu"], ["ctl"], ["config"], ["ring"]]:
+            with self.subTest(command):
+                self.assertIn("apus", self.apus_says(*command, "--help"))
+
+    def test_rings_are_listed(self):
+        text = self.apus_says("ring", "list")
+
+        for ring in ["cam/main", "cam/sub", "cam/jpeg"]:
+            self.assertIn(ring, text)
+
+    def test_latency_is_measured(self):
+        text = self.apus_says("ring", "latency", "cam/main", "--seconds", "2")
+
+        for figure in ["p50", "p95", "p99", "max"]:
+            self.assertIn(figure, text)
+
+    def test_an_unknown_command_is_a_usage_error(self):
+        self.assertIn("statsu", self.apus_says("statsu", code=2))

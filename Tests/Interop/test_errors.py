@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+# What cannot work says so in one line that names the thing, and ends with a non-zero exit code.
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from . import settings
+from .apus import Apus, free_port
+
+
+class ErrorsTest(unittest.TestCase):
+    """Each test is one mistake of a user's."""
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="apus-test-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.ports = ["--rtsp-port", str(free_port()), "--http-port", str(free_port())]
+
+    def up(self, *arguments, prefix=(), programs=None, timeout=10):
+        """Runs apus up, which must fail; returns its one line."""
+        command = [*prefix, str((programs or settings.PROGRAMS) / "apus"), "up", "--run-dir", self.directory / "run"]
+        done = subprocess.run(
+            [str(part) for part in [*command, *arguments]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            cwd=self.directory,
+        )
+        lines = [line for line in done.stderr.decode().splitlines() if line.strip()]
+        self.assertNotEqual(done.returncode, 0, f"it worked, and said {lines}")
+        self.assertGreaterEqual(done.returncode, 0, "it ended by a signal")
+        self.assertEqual(len(lines), 1, "more than one line:\n" + "\n".join(lines))
+        return lines[0]
+
+    def config(self, text):
+        path = self.directory / "apus.conf"
+        path.write_text(text)
+        return path
+
+    def assert_names(self, line, *things):
+        for thing in things:
+            self.assertIn(str(thing), line)
+
+    def test_an_unknown_key_is_named_with_its_place_and_the_nearest_key(self):
+        path = self.config("[rtsp]\nprot = 8554\n")
+
+        self.assert_names(self.up("--config", path), f"{path}:2", "prot", "port")
+
+    def test_a_bad_value_is_named_with_its_place(self):
+        path = self.config("[rtsp]\n\nport = many\n")
+
+        self.assert_names(self.up("--config", path), f"{path}:3", "port", "many")
+
+    def test_a_missing_configuration_file_is_named(self):
+        self.assert_names(self.up("--config", self.directory / "none.conf"), "none.conf", "No such file")
+
+    def test_a_port_in_use_is_named_with_the_key_to_change(self):
+        for option, key in [("--rtsp-port", "rtsp"), ("--http-port", "http")]:
+            with self.subTest(option), socket.socket() as taken:
+                taken.bind(("127.0.0.1", 0))
+                taken.listen()
+                port = taken.getsockname()[1]
+                line = self.up("--camera", "cam=pattern:", *self.ports, option, port)
+                self.assert_names(line, port, key, "port")
+
+    def test_a_missing_file_is_named(self):
+        line = self.up("--camera", "cam=file:/nowhere/clip.mp4", *self.ports)
+
+        self.assert_names(line, "/nowhere/clip.mp4", "No such file")
+
+    def test_a_file_that_is_no_video_is_named(self):
+        path = self.directory / "clip.mp4"
+        path.write_bytes(b"this is no film" * 100)
+
+        self.assert_names(self.up("--camera", f"cam=file:{path}", *self.ports), path)
+
+    def test_an_unknown_source_is_named_with_the_known_ones(self):
+        line = self.up("--camera", "cam=video:/dev/video0", *self.ports)
+
+        self.assert_names(line, "video", "v4l2:")
+
+    def test_a_missing_device_is_named(self):
+        line = self.up("--camera", "cam=v4l2:/dev/video99", *self.ports)
+
+        self.assert_names(line, "/dev/video99", "No such file")
+
+    def test_a_device_without_permission_is_named_with_the_remedy(self):
+        device = next(
+            (d for d in ["/dev/mem", "/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop-control"] if os.path.exists(d)),
+            None,
+        )
+        if device is None:
+            settings.missing("no device that other users may not open")
+        programs = self.directory / "bin"
+        shutil.copytree(settings.PROGRAMS, programs, ignore=lambda _, names: [n for n in names if not is_program(n)])
+        os.chmod(self.directory, 0o777)
+        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+
+        line = self.up("--camera", f"cam=v4l2:{device}", *self.ports, prefix=prefix, programs=programs)
+
+        self.assert_names(line, device, "Permission denied", "group")
+
+    def test_a_bad_option_is_named(self):
+        self.assert_names(self.up("--camra", "cam=pattern:"), "--camra", "--camera")
+
+    def test_a_camera_without_a_source_is_named(self):
+        self.assert_names(self.up("--camera", "cam"), "--camera", "NAME=SOURCE")
+
+    def test_a_run_directory_that_cannot_be_made_is_named(self):
+        (self.directory / "run").write_text("a file")
+
+        self.assert_names(self.up("--camera", "cam=pattern:", *self.ports), self.directory / "run")
+
+
+class SecondInstanceTest(unittest.TestCase):
+    """Two suites must not share a run directory."""
+
+    def test_a_second_instance_is_refused_and_the_first_goes_on(self):
+        with Apus(cameras={"cam": "pattern:?size=320x240&fps=15"}) as apus:
+            done = subprocess.run(
+                [settings.PROGRAMS / "apus", "up", "--run-dir", apus.run_dir, "--camera", "cam=pattern:"]
+                + ["--rtsp-port", "0", "--http-port", "0"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=10,
+                check=False,
+            )
+
+            self.assertGreater(done.returncode, 0)
+            self.assertEqual(len(done.stderr.decode().strip().splitlines()), 1, done.stderr.decode())
+            self.assertIn(str(apus.run_dir), done.stderr.decode())
+            self.assertEqual(apus.get("/cam/snapshot.jpg")[0], 200)
+
+
+def is_program(name):
+    return name == "apus" or (name.startswith("apus-") and "." not in name)

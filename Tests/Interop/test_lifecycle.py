@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+# What dies comes back, who is connected stays connected, and the end leaves nothing behind.
+
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+from .apus import Apus, until
+from .case import longest_gap
+from .mjpeg_client import MJPEGClient
+from .rtsp_client import RTSPClient
+
+SOURCE = "pattern:?size=640x360&fps=30"
+
+
+def alive(pid):
+    return pathlib.Path(f"/proc/{pid}").exists()
+
+
+class LifecycleTest(unittest.TestCase):
+    """Each test has a suite of its own, since it breaks it."""
+
+    def test_apus_rtsp_killed_is_back_within_a_second_and_http_does_not_notice(self):
+        with Apus(cameras={"cam": SOURCE}) as apus, MJPEGClient(apus.http_port, "/cam/mjpeg") as viewer:
+            time.sleep(1)
+            killed = apus.kill("apus-rtsp")
+            began = time.monotonic()
+            until(lambda: apus.describes("cam"), 5, "RTSP answers again", interval=0.01)
+            back = time.monotonic() - began
+            time.sleep(1.5)
+
+            self.assertLess(back, 1)
+            self.assertNotEqual(apus.pid("apus-rtsp"), killed)
+            self.assertIsNone(viewer.ended)
+            self.assertLess(longest_gap(viewer.arrivals(since=began - 0.5)), 0.3)
+
+    def test_apus_http_killed_is_back_and_rtsp_does_not_notice(self):
+        with Apus(cameras={"cam": SOURCE}) as apus, RTSPClient(apus.rtsp("cam")) as viewer:
+            viewer.play()
+            time.sleep(1)
+            apus.kill("apus-http")
+            began = time.monotonic()
+            until(apus.is_healthy, 5, "HTTP answers again", interval=0.01)
+            back = time.monotonic() - began
+            time.sleep(1.5)
+
+            self.assertLess(back, 1)
+            self.assertIsNone(viewer.ended)
+            self.assertLess(longest_gap([frame.arrived for frame in viewer.frames(since=began - 0.5)]), 0.3)
+
+    def test_apus_video_killed_and_viewers_go_on_over_the_same_connection(self):
+        with (
+            Apus(cameras={"cam": SOURCE}) as apus,
+            RTSPClient(apus.rtsp("cam")) as rtsp,
+            MJPEGClient(apus.http_port, "/cam/mjpeg") as mjpeg,
+        ):
+            rtsp.play()
+            time.sleep(2)
+            apus.kill("apus-video")
+            killed = time.monotonic()
+            # What was already on its way may still arrive.
+            until(lambda: rtsp.frames(since=killed + 0.2), 5, "RTSP frames again")
+            until(lambda: mjpeg.arrivals(since=killed + 0.2), 5, "MJPEG pictures again")
+            time.sleep(2)
+
+            self.assertLess(rtsp.frames(since=killed + 0.2)[0].arrived - killed, 2)
+            self.assertLess(mjpeg.arrivals(since=killed + 0.2)[0] - killed, 2)
+            self.assertIsNone(rtsp.ended)
+            self.assertIsNone(mjpeg.ended)
+            self.assertGreater(len(rtsp.frames(since=killed)), 30)
+            self.check_timestamps(rtsp.frames())
+
+    def check_timestamps(self, frames):
+        """RTP timestamps increase, and run with the clock across the gap."""
+        for before, after in zip(frames, frames[1:]):
+            self.assertGreater(after.timestamp, before.timestamp)
+        media = (frames[-1].timestamp - frames[0].timestamp) / 90_000
+        clock = frames[-1].arrived - frames[0].arrived
+        self.assertAlmostEqual(media, clock, delta=0.3)
+
+    def test_apus_video_killed_five_times_in_a_row_still_comes_back(self):
+        with Apus(cameras={"cam": SOURCE}) as apus:
+            for _ in range(5):
+                killed = apus.kill("apus-video")
+                until(lambda: apus.pid("apus-video") not in (None, killed), 20, "apus-video runs again")
+            until(lambda: apus.get("/cam/snapshot.jpg")[0] == 200, 20, "a snapshot")
+
+    def test_control_c_ends_everything_within_two_seconds(self):
+        with (
+            Apus(cameras={"cam": SOURCE}) as apus,
+            RTSPClient(apus.rtsp("cam")) as viewer,
+            MJPEGClient(apus.http_port, "/cam/mjpeg"),
+        ):
+            viewer.play()
+            time.sleep(1)
+            daemons = apus.processes()
+            seconds = apus.interrupt()
+
+            self.assertEqual(sorted(daemons.values()), ["apus-http", "apus-rtsp", "apus-video"])
+            self.assertLess(seconds, 2)
+            self.assertEqual(apus.process.returncode, 0)
+            self.assertEqual([name for pid, name in daemons.items() if alive(pid)], [])
+            self.assertEqual(self.left_in(apus.run_dir), [])
+
+    def test_the_supervisor_killed_takes_its_daemons_along_and_can_be_started_again(self):
+        with Apus(cameras={"cam": SOURCE}) as apus:
+            daemons = apus.processes()
+            os.kill(apus.process.pid, signal.SIGKILL)
+            apus.process.wait()
+            until(lambda: not any(map(alive, daemons)), 2, "the daemons end")
+
+            apus.start()
+            self.assertEqual(apus.get("/cam/snapshot.jpg")[0], 200)
+
+    def left_in(self, run_dir):
+        return [str(path.relative_to(run_dir)) for path in run_dir.rglob("*")] if run_dir.exists() else []
