@@ -12,7 +12,7 @@ enum CodeRules {
     /// A file longer than this is about more than one topic.
     static let longestFile = 600
     /// How far above a use of `unsafe` its reason may stand, in lines.
-    static let reasonDistance = 12
+    static let reasonDistance = 16
 
     /// Uses of `unsafe` and its kin in a layer that does without.
     static func unsafe(in source: SwiftSource) -> [String] {
@@ -25,8 +25,8 @@ enum CodeRules {
         source.code.indices
             .filter { index in
                 guard source.code[index].contains(/\bunsafe\b|@unchecked Sendable/) else { return false }
-                // A closure's reason may be its first line.
-                let around = max(0, index - reasonDistance)...min(source.lines.count - 1, index + 1)
+                // A closure's reason may be inside it.
+                let around = max(0, index - reasonDistance)...min(source.lines.count - 1, index + 2)
                 return !source.lines[around]
                     .contains {
                         $0.contains("Safe:") || $0.contains("Guarded by") || $0.contains("Written once")
