@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes written as hexadecimal in tests.
+
+/// The bytes of a hexadecimal text; spaces are passed over.
+func hex(_ text: String) -> [UInt8] {
+    let digits = text.compactMap(\.hexDigitValue)
+    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+}
