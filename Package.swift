@@ -73,6 +73,7 @@ let package = Package(
         module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
         module("Parts", "Capture", uses: ["Bytes", "Media", "System", "Loop", "Encode", "CShimLinux"]),
+        module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
         module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "System"]),
 
         // MARK: Daemons and tools: thin wiring
@@ -92,7 +93,7 @@ let package = Package(
             ]),
         program(
             "Tools", "apus",
-            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon"]),
+            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor"]),
         program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
 
         // MARK: Tests
@@ -104,6 +105,7 @@ let package = Package(
         tests("HTTPTests", uses: ["Bytes", "Media", "HTTP"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
+        tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "FanOut"]),
         tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Capture", "Encode"]),

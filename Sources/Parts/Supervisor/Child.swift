@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// One supervised process: started, watched, listened to, ended.
+
+import Bytes
+import Log
+import Loop
+import System
+
+/// Why a child's run is over.
+enum ChildEnd {
+    case status(ExitStatus)
+    /// It could not even be started.
+    case notStarted(SystemError)
+}
+
+/// One supervised process over all its runs.
+final class Child {
+    var plan: ChildPlan
+    var policy = RestartPolicy()
+    var restarts = 0
+    var hasBeenReady = false
+    /// Removed from the supervisor once it has ended.
+    var isUnwanted = false
+    /// Started again at once when it has ended.
+    var isRestarting = false
+    var lastEnd: ExitStatus?
+    var pause: LoopTimer?
+    private(set) var run: ChildRun?
+
+    init(_ plan: ChildPlan) { self.plan = plan }
+
+    var report: ChildReport {
+        let state: ChildReport.State
+        if let run {
+            state = run.isStopping ? .stopping : run.isReady ? .running : .starting
+        } else if pause != nil {
+            state = policy.isCrashLooping ? .failing : .waiting
+        } else {
+            state = .stopped
+        }
+        return ChildReport(
+            name: plan.name,
+            state: state,
+            pid: run?.pid,
+            since: run?.started,
+            restarts: restarts,
+            lastEnd: lastEnd
+        )
+    }
+
+    /// Begins a run.
+    func start(
+        _ host: ChildHost,
+        onReady: @escaping () -> Void,
+        onEnd: @escaping (ExitStatus) -> Void
+    ) throws(SystemError) {
+        pause?.cancel()
+        pause = nil
+        run = try ChildRun(plan, host, onReady: onReady, onEnd: onEnd)
+    }
+
+    /// Ends the bookkeeping of a run that is over.
+    func finishRun() {
+        run?.close()
+        run = nil
+    }
+}
+
+/// What all children of a supervisor have in common.
+struct ChildHost {
+    let loop: EventLoop
+    let log: Logger
+    /// Where each child's notification socket is made.
+    let notifyDirectory: String
+    let times: SupervisorTimes
+    /// What children other than the one with a `stdin:` source read.
+    let nullDescriptor: Int32
+}
+
+/// One run of a child.
+final class ChildRun {
+    let pid: Int32
+    let started: Instant
+    private(set) var isReady = false
+    private(set) var isStopping = false
+    private let name: String
+    private let host: ChildHost
+    private let socketPath: String
+    private let notifications: FileDescriptor
+    private let descriptor: FileDescriptor
+    private var watches: [Watch] = []
+    private var deadline: LoopTimer?
+    private let onReady: () -> Void
+
+    init(
+        _ plan: ChildPlan,
+        _ host: ChildHost,
+        onReady: @escaping () -> Void,
+        onEnd: @escaping (ExitStatus) -> Void
+    ) throws(SystemError) {
+        name = plan.name
+        self.host = host
+        self.onReady = onReady
+        started = Clock.monotonic()
+        socketPath = "\(host.notifyDirectory)/\(plan.name).sock"
+        notifications = try Socket.listenUnix(socketPath, kind: .datagram, mode: 0o600)
+        var launch = Process.Launch(path: plan.path, arguments: plan.arguments)
+        launch.environment = ChildRun.environment(socketPath, host.times.watchdog)
+        if !plan.takesStandardInput { launch.standardInput = host.nullDescriptor }
+        pid = try Process.spawn(launch)
+        descriptor = try Process.watch(pid)
+        watches.append(
+            try host.loop.watch(descriptor.raw, .read) { [unowned self] _ in
+                // Nil, too, if somebody who reaps all children was faster and tells of it himself.
+                guard let status = try? Process.reap(pid) else { return }
+                onEnd(status)
+            }
+        )
+        watches.append(try host.loop.watch(notifications.raw, .read) { [unowned self] _ in readNotifications() })
+        deadline = host.loop.timer(after: host.times.readiness) { [unowned self] in
+            host.log.error("not ready in time; killed", ["child": name, "after": host.times.readiness])
+            signal(.kill)
+        }
+    }
+
+    /// Asks the child to end; once the time is over, makes it.
+    func stop() {
+        guard !isStopping else { return }
+        isStopping = true
+        signal(.terminate)
+        deadline?.cancel()
+        deadline = host.loop.timer(after: host.times.stop) { [unowned self] in
+            host.log.warn("did not stop in time; killed", ["child": name])
+            signal(.kill)
+        }
+    }
+
+    /// Lets go of everything that belongs to the run, and of what the child may have left in its process group.
+    func close() {
+        signal(.kill)
+        deadline?.cancel()
+        for watch in watches { watch.cancel() }
+        watches.removeAll()
+        File.remove(socketPath)
+    }
+
+    /// Sends a signal to the child and its descendants; that they are gone already is no fault.
+    func signal(_ signal: Signal) { _ = try? Process.signal(signal, toGroup: pid) }
+
+    private func readNotifications() {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            var span = buffer.mutableSpan
+            guard case .bytes(let count)? = try? read(notifications.raw, into: &span) else { return }
+            for line in buffer.prefix(count).split(separator: UInt8(ascii: "\n")) {
+                handle(String(decoding: line, as: UTF8.self))
+            }
+        }
+    }
+
+    private func handle(_ assignment: String) {
+        switch assignment {
+        case "READY=1":
+            guard !isReady, !isStopping else { return }
+            isReady = true
+            awaitSignOfLife()
+            onReady()
+        case "WATCHDOG=1": if isReady, !isStopping { awaitSignOfLife() }
+        case "STOPPING=1": break
+        default: host.log.debug("notification", ["child": name, "text": assignment])
+        }
+    }
+
+    private func awaitSignOfLife() {
+        deadline?.cancel()
+        deadline = host.loop.timer(after: host.times.watchdog) { [unowned self] in
+            host.log.error("no sign of life; killed", ["child": name, "for": host.times.watchdog])
+            signal(.kill)
+        }
+    }
+
+    /// This process's environment with the child's own notification socket in it.
+    private static func environment(_ socket: String, _ watchdog: Duration) -> [String] {
+        let ours = ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID="]
+        let kept = Process.environment.filter { entry in !ours.contains { entry.hasPrefix($0) } }
+        return kept + ["NOTIFY_SOCKET=\(socket)", "WATCHDOG_USEC=\(watchdog.nanoseconds / 1000)"]
+    }
+}

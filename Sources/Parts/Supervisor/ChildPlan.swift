@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a supervisor is told of a process, and what it tells of it.
+
+package import Bytes
+package import System
+
+/// A process that a supervisor keeps running.
+package struct ChildPlan: Sendable, Equatable {
+    /// Unique in the supervisor: `rtsp`, `video.cam`.
+    package let name: String
+    package let path: String
+    package let arguments: [String]
+    /// Whether the child gets the supervisor's standard input; others get /dev/null.
+    package let takesStandardInput: Bool
+    /// Children stop stage by stage, the highest first, and start the other way round.
+    package let stage: Int
+    /// What the child was configured with; when it differs, the child must be told or restarted.
+    package let fingerprint: String
+
+    package init(
+        name: String,
+        path: String,
+        arguments: [String],
+        takesStandardInput: Bool = false,
+        stage: Int = 0,
+        fingerprint: String = ""
+    ) {
+        self.name = name
+        self.path = path
+        self.arguments = arguments
+        self.takesStandardInput = takesStandardInput
+        self.stage = stage
+        self.fingerprint = fingerprint
+    }
+}
+
+/// How a child is, as `apus status` tells it.
+package struct ChildReport: Sendable, Equatable {
+    package let name: String
+    package let state: State
+    /// nil while it does not run.
+    package let pid: Int32?
+    /// When its present run began.
+    package let since: Instant?
+    package let restarts: Int
+    /// How it ended last.
+    package let lastEnd: ExitStatus?
+
+    /// What a child is doing.
+    package enum State: String, Sendable {
+        /// Started, not yet ready.
+        case starting
+        case running
+        /// Told to stop.
+        case stopping
+        /// Ended, to be started again soon.
+        case waiting
+        /// Ended often in a row; started again now and then.
+        case failing
+        case stopped
+    }
+}
+
+/// How long a supervisor waits for its children.
+package struct SupervisorTimes: Sendable {
+    /// From a child's start until it must be ready.
+    package var readiness = Duration.seconds(30)
+    /// From the polite to the impolite end of one stage.
+    package var stop = Duration.milliseconds(800)
+    /// A ready child must give a sign of life so often.
+    package var watchdog = Duration.seconds(20)
+
+    package init() {}
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// The supervisor with real processes: small shells that say when they are ready, crash, or refuse to end.
+
+import Bytes
+import Log
+import Loop
+import Supervisor
+import System
+import Testing
+
+/// A supervisor in a directory of its own, with a loop that tests turn until something has happened.
+private final class Bench {
+    let loop: EventLoop
+    let supervisor: Supervisor
+    let directory: String
+    var failure: (String, Int32)?
+    var isReady = false
+    var isStopped = false
+
+    init(_ change: (inout SupervisorTimes) -> Void = { _ in }) throws {
+        loop = try EventLoop()
+        directory = "/tmp/apus-supervisor-test-\(Random.uint64())"
+        try File.makeDirectory(directory, mode: 0o700)
+        var times = SupervisorTimes()
+        change(&times)
+        let sink = LogSink(level: .debug, style: .plain, clock: { 0 }, output: { _ in })
+        supervisor = try Supervisor(
+            loop,
+            Logger("test", to: sink),
+            notifyDirectory: directory,
+            times: times,
+            isPermanent: { $0 == 2 || $0 == 3 }
+        )
+        supervisor.onFailure = { [unowned self] in failure = ($0, $1) }
+        supervisor.onReady = { [unowned self] in isReady = true }
+    }
+
+    /// A child that runs a shell script; `ready` tells the supervisor that it is ready.
+    func plan(_ name: String, _ script: String, stage: Int = 0) -> ChildPlan {
+        let ready = """
+            ready() { /usr/bin/python3 -c 'import os,socket
+            s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.connect(os.environ["NOTIFY_SOCKET"]);s.send(b"READY=1")'; }
+
+            """
+        return ChildPlan(name: name, path: "/bin/sh", arguments: ["-c", ready + script], stage: stage)
+    }
+
+    func report(_ name: String) -> ChildReport? { supervisor.reports.first { $0.name == name } }
+
+    /// Turns the loop until `condition` holds; false after ten seconds.
+    func turn(until condition: () -> Bool) throws -> Bool {
+        let deadline = Clock.monotonic() + .seconds(10)
+        while !condition() {
+            if Clock.monotonic() > deadline { return false }
+            try loop.turn(waitingUntil: Clock.monotonic() + .milliseconds(50))
+        }
+        return true
+    }
+
+    func stop() throws {
+        supervisor.stop { [unowned self] in isStopped = true }
+        #expect(try turn { isStopped })
+        for name in try File.list(directory) { File.remove("\(directory)/\(name)") }
+        #expect(File.removeDirectory(directory))
+    }
+}
+
+@Suite("Supervisor", .serialized)
+struct SupervisorTests {
+    @Test("readiness is reported once all children are ready")
+    func readiness() throws {
+        let bench = try Bench()
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        bench.supervisor.start(bench.plan("two", "ready; exec sleep 60"))
+
+        #expect(try bench.turn { bench.isReady })
+
+        #expect(bench.supervisor.reports.map(\.state) == [.running, .running])
+        try bench.stop()
+        #expect(bench.supervisor.reports.map(\.state) == [.stopped, .stopped])
+    }
+
+    @Test("a child that is killed is back in under a second")
+    func restart() throws {
+        let bench = try Bench()
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+        let first = try #require(bench.report("one")?.pid)
+
+        let killed = Clock.monotonic()
+        try Process.signal(.kill, to: first)
+        #expect(try bench.turn { bench.report("one").map { $0.pid != first && $0.state == .running } ?? false })
+
+        #expect(Clock.monotonic() - killed < .seconds(1))
+        #expect(bench.report("one")?.restarts == 1)
+        #expect(bench.report("one")?.lastEnd == .killed(signal: 9))
+        try bench.stop()
+    }
+
+    @Test("a child that keeps crashing waits longer each time")
+    func backoff() throws {
+        let bench = try Bench()
+        var starts: [Instant] = []
+        bench.supervisor.onChange = { if $0.state == .waiting { starts.append(Clock.monotonic()) } }
+        bench.supervisor.start(bench.plan("one", "exit 1"))
+
+        #expect(try bench.turn { starts.count == 4 })
+
+        let gaps = zip(starts.dropFirst(), starts).map { ($0 - $1).milliseconds }
+        #expect(gaps[0] < 180, "the first restart is immediate")
+        #expect(gaps[1] >= 187 && gaps[2] >= 375, "\(gaps)")
+        try bench.stop()
+    }
+
+    @Test("a first start that ends for good is reported, not repeated")
+    func permanentFailure() throws {
+        let bench = try Bench()
+        bench.supervisor.start(bench.plan("one", "exit 3"))
+
+        #expect(try bench.turn { bench.failure != nil })
+
+        #expect(bench.failure?.0 == "one")
+        #expect(bench.failure?.1 == 3)
+        #expect(bench.report("one")?.restarts == 0)
+        try bench.stop()
+    }
+
+    @Test("a child that was ready once is started again whatever its exit code")
+    func laterFailure() throws {
+        let bench = try Bench()
+        let marker = "\(bench.directory)/marker"
+        bench.supervisor.start(
+            bench.plan("one", "ready; [ -e \(marker) ] && exec sleep 60; touch \(marker); exit 3")
+        )
+
+        #expect(try bench.turn { bench.report("one")?.restarts == 1 && bench.report("one")?.state == .running })
+
+        #expect(bench.failure == nil)
+        try bench.stop()
+    }
+
+    @Test("a child that does not become ready in time is killed and started again")
+    func readinessTimeout() throws {
+        let bench = try Bench { $0.readiness = .milliseconds(100) }
+        bench.supervisor.start(bench.plan("one", "exec sleep 60"))
+
+        #expect(try bench.turn { bench.report("one")?.restarts == 1 })
+
+        #expect(bench.report("one")?.lastEnd == .killed(signal: 9))
+        try bench.stop()
+    }
+
+    @Test("a ready child without a sign of life is killed and started again")
+    func watchdog() throws {
+        let bench = try Bench { $0.watchdog = .milliseconds(100) }
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+
+        #expect(try bench.turn { bench.report("one")?.restarts == 1 })
+
+        try bench.stop()
+    }
+
+    @Test("stopping ends the higher stage first, and a child that does not listen is killed")
+    func orderedStop() throws {
+        let bench = try Bench { $0.stop = .milliseconds(200) }
+        let record = "\(bench.directory)/record"
+        func script(_ name: String) -> String {
+            "trap 'echo \(name) >>\(record); exit 0' TERM; ready; while :; do sleep 0.02; done"
+        }
+        bench.supervisor.start(bench.plan("low", script("low"), stage: 0))
+        bench.supervisor.start(bench.plan("high", script("high"), stage: 1))
+        bench.supervisor.start(bench.plan("deaf", "trap '' TERM; ready; while :; do sleep 0.02; done", stage: 1))
+        #expect(try bench.turn { bench.isReady })
+
+        let began = Clock.monotonic()
+        bench.supervisor.stop { bench.isStopped = true }
+        #expect(try bench.turn { bench.isStopped })
+
+        #expect(Clock.monotonic() - began < .seconds(2))
+        #expect(String(decoding: try File.contents(record), as: UTF8.self) == "high\nlow\n")
+        #expect(bench.report("deaf")?.lastEnd == .killed(signal: 9))
+    }
+
+    @Test("what a child leaves behind goes with it")
+    func orphans() throws {
+        let bench = try Bench()
+        let record = "\(bench.directory)/pid"
+        bench.supervisor.start(bench.plan("one", "sleep 60 & echo $! >\(record); ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+        let text = String(decoding: try File.contents(record), as: UTF8.self)
+        let orphan = try #require(Int32(text.dropLast()))
+        #expect(Process.isRunning(orphan))
+
+        try bench.stop()
+
+        #expect(try bench.turn { isGone(orphan) })
+    }
+
+    @Test("a restart on request does not count as a failure")
+    func requestedRestart() throws {
+        let bench = try Bench()
+        let plan = bench.plan("one", "ready; exec sleep 60")
+        bench.supervisor.start(plan)
+        #expect(try bench.turn { bench.isReady })
+        let first = bench.report("one")?.pid
+
+        bench.supervisor.restart(plan)
+        #expect(try bench.turn { bench.report("one").map { $0.pid != first && $0.state == .running } ?? false })
+
+        #expect(bench.report("one")?.restarts == 0)
+        try bench.stop()
+    }
+
+    @Test("a removed child is gone and stays gone")
+    func removal() throws {
+        let bench = try Bench()
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+
+        bench.supervisor.remove("one")
+        #expect(try bench.turn { bench.supervisor.reports.isEmpty })
+
+        try bench.stop()
+    }
+
+    @Test("standard input of a child without a stdin source is empty")
+    func standardInput() throws {
+        let bench = try Bench()
+        bench.supervisor.start(bench.plan("one", "read line || ready; exec sleep 60"))
+
+        #expect(try bench.turn { bench.isReady })
+
+        try bench.stop()
+    }
+
+    /// True for a process that is gone, or dead and only not yet reaped by its new parent.
+    private func isGone(_ pid: Int32) -> Bool {
+        guard Process.isRunning(pid) else { return true }
+        let text = (try? File.contents("/proc/\(pid)/stat")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        return text.contains(") Z")
+    }
+}
