@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Datagrams, gathered sends, and descriptors passed over Unix sockets.
 
-import CShimLinux
+package import CShimLinux
 import Glibc
+
+/// A run of bytes in memory, for gathered sends. C: `struct iovec`.
+package typealias IOVector = iovec
+
+/// Names `count` bytes at `base`, which must stay there as long as the vector is used; they are only read.
+@unsafe
+package func makeIOVector(_ base: UnsafeRawPointer?, count: Int) -> IOVector {
+    unsafe IOVector(iov_base: UnsafeMutableRawPointer(mutating: base), iov_len: count)
+}
 
 extension Socket {
     /// Sends from the front of `bytes`; a peer that is gone is an error, never a signal. C: `send(MSG_NOSIGNAL)`.
@@ -22,31 +31,34 @@ extension Socket {
     ) throws(SystemError) -> IOResult {
         unsafe try datagram.withUnsafeBytes { bytes throws(SystemError) in
             // Safe: the buffer is valid within this closure; sendmsg does not write to it.
-            let part = unsafe iovec(
-                iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
-                iov_len: bytes.count
-            )
-            return unsafe try sendGathered(fd, [part], to: address, segment: 0)
+            var part = unsafe makeIOVector(bytes.baseAddress, count: bytes.count)
+            return unsafe try withUnsafePointer(to: &part) { part throws(SystemError) in
+                unsafe try sendGathered(
+                    fd,
+                    UnsafeBufferPointer(start: part, count: 1),
+                    to: address,
+                    segment: 0
+                )
+            }
         }
     }
 
     /// Sends gathered buffers, as one datagram or, with `segment` > 0, as datagrams of that size (UDP_SEGMENT).
-    static func sendGathered(
+    @unsafe
+    package static func sendGathered(
         _ fd: Int32,
-        _ parts: [iovec],
-        to address: SocketAddress?,
+        _ parts: UnsafeBufferPointer<IOVector>,
+        to address: SocketAddress,
         segment: Int
     ) throws(SystemError) -> IOResult {
+        var address = address
         // Safe: the caller's buffers are valid for the call.
-        try transfer("sendmsg") {
-            guard var address else {
-                return unsafe apus_send_gathered(fd, nil, 0, parts, Int32(parts.count), Int32(segment))
-            }
-            return unsafe apus_send_gathered(
+        return try transfer("send to \(address)") {
+            unsafe apus_send_gathered(
                 fd,
                 &address.storage,
                 address.length,
-                parts,
+                parts.baseAddress,
                 Int32(parts.count),
                 Int32(segment)
             )

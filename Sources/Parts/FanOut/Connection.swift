@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client's byte stream: requests in, replies and shared wire images out.
+
+package import Bytes
+package import Loop
+package import System
+
+/// Why a connection ended.
+package enum CloseReason: Equatable, Sendable {
+    /// The peer closed it.
+    case peer
+    /// A system call failed.
+    case failed(SystemError)
+    /// This side closed it: everything had been sent, or the owner gave the reason.
+    case closed(String)
+}
+
+extension CloseReason: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .peer: "closed by the peer"
+        case .failed(let error): error.description
+        case .closed(let why): why
+        }
+    }
+}
+
+/// A client on a stream socket.
+///
+/// What goes out is pulled, never queued: when the socket has room, the connection finishes the image it is in, then
+/// sends replies, then asks `nextImage` for more. So a client that does not keep up costs nothing but its cursor.
+package final class Connection {
+    /// Called when `input` has grown.
+    package var onInput: (() -> Void)?
+    /// Called once, when the connection has ended for whatever reason but `close`.
+    package var onClose: ((CloseReason) -> Void)?
+    /// Gives the next image to send, nil if there is none now; then call `pump` when there is.
+    package var nextImage: (() -> WireImage?)?
+
+    /// Who is on the other side.
+    package let peer: SocketAddress
+    /// Bytes received and not yet taken; the owner removes what it has understood.
+    package var input: [UInt8] = []
+    /// Bytes given to the kernel so far.
+    package private(set) var bytesSent: UInt64 = 0
+    /// Bytes received so far.
+    package private(set) var bytesReceived: UInt64 = 0
+    /// When the peer last sent something or took something.
+    package private(set) var lastActivity: Instant
+
+    private let hub: ConnectionHub
+    private var socket: FileDescriptor?
+    private let fd: Int32
+    private var watch: Watch?
+    private var replies: [UInt8] = []
+    private var repliesSent = 0
+    private var image: WireImage?
+    private var imageSent = 0
+    private var endsWhenSent = false
+    private var isPumping = false
+
+    /// Takes over a connected socket; call `start` when the callbacks are set.
+    package init(_ hub: ConnectionHub, socket: consuming FileDescriptor, peer: SocketAddress) {
+        self.hub = hub
+        self.peer = peer
+        fd = socket.raw
+        lastActivity = hub.loop.now
+        self.socket = consume socket
+    }
+
+    deinit { watch?.cancel() }
+
+    /// The most bytes of input that may wait for their owner.
+    package static let inputLimit = 1 << 20
+    /// The most bytes of replies that may wait for the peer.
+    package static let replyLimit = 1 << 20
+
+    /// Starts receiving.
+    package func start() throws(SystemError) {
+        Socket.setOption(fd, .noDelay, 1)
+        // Bounds what the kernel holds for a slow client, and so how old the bytes are that it finally gets.
+        Socket.setOption(fd, .sendBuffer, hub.sendBuffer)
+        watch = try hub.loop.watch(fd, .read) { [unowned self] in handle($0) }
+    }
+
+    /// Sends bytes of the owner's own, after the image that is going out and before the next one.
+    package func send(_ bytes: [UInt8]) {
+        guard socket != nil else { return }
+        guard replies.count - repliesSent + bytes.count <= Self.replyLimit else {
+            return end(.closed("the peer does not take its replies"))
+        }
+        replies.append(contentsOf: bytes)
+        pump()
+    }
+
+    /// Sends whatever there is for as long as the socket has room. To be called when frames were published.
+    package func pump() {
+        guard !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
+        while socket != nil {
+            guard prepareOutput() else {
+                if endsWhenSent { return end(.closed("done")) }
+                return setWriteInterest(false)
+            }
+            do throws(SystemError) {
+                guard case .bytes(let count) = try sendOnce() else { return setWriteInterest(true) }
+                bytesSent &+= UInt64(count)
+                lastActivity = hub.loop.now
+            } catch {
+                return end(.failed(error))
+            }
+        }
+    }
+
+    /// Closes the connection once everything that was to be sent has been sent.
+    package func closeWhenSent() {
+        endsWhenSent = true
+        nextImage = nil
+        pump()
+    }
+
+    /// Closes the connection now, without calling `onClose`. Harmless when repeated.
+    package func close() {
+        onClose = nil
+        end(.closed("by the owner"))
+    }
+
+    /// Gives the socket away, for somebody else to go on with; nothing is called any more.
+    package func takeSocket() -> FileDescriptor? {
+        onClose = nil
+        watch?.cancel()
+        watch = nil
+        return socket.take()
+    }
+
+    /// True until the connection has ended.
+    package var isOpen: Bool { socket != nil }
+
+    /// Bytes that wait for the peer: of the present image, and replies.
+    package var pendingBytes: Int { (image?.count ?? 0) - imageSent + replies.count - repliesSent }
+
+    /// True when the last attempt to send found the socket full.
+    package var isBlocked: Bool { watch?.interest.contains(.write) ?? false }
+
+    private func handle(_ readiness: Readiness) {
+        if readiness.contains(.writable) { pump() }
+        if readiness.isWorthReading, socket != nil { receive() }
+    }
+
+    private func receive() {
+        do throws(SystemError) {
+            switch try hub.read(fd, appendingTo: &input) {
+            case .wouldBlock: return
+            case .endOfStream: return end(.peer)
+            case .bytes(let count):
+                bytesReceived &+= UInt64(count)
+                lastActivity = hub.loop.now
+            }
+        } catch {
+            return end(.failed(error))
+        }
+        onInput?()
+        if input.isEmpty { input = [] }
+        if input.count > Self.inputLimit { end(.closed("the peer sent more than it may")) }
+    }
+
+    /// Sees to it that there is something to send; false if there is not.
+    private func prepareOutput() -> Bool {
+        if image != nil || repliesSent < replies.count { return true }
+        guard let next = nextImage?() else { return false }
+        image = next
+        return true
+    }
+
+    private func sendOnce() throws(SystemError) -> IOResult {
+        guard let image else { return try sendReplies() }
+        let result = try image.send(fd, from: imageSent)
+        if case .bytes(let count) = result { imageSent += count }
+        if imageSent == image.count {
+            self.image = nil
+            imageSent = 0
+            // An empty image moves no bytes, and is done all the same.
+            if image.count == 0 { return .bytes(0) }
+        }
+        return result
+    }
+
+    private func sendReplies() throws(SystemError) -> IOResult {
+        let pending = replies
+        let result = try Socket.send(fd, pending.span.extracting(repliesSent...))
+        if case .bytes(let count) = result { repliesSent += count }
+        if repliesSent == replies.count {
+            replies = []
+            repliesSent = 0
+        }
+        return result
+    }
+
+    private func setWriteInterest(_ on: Bool) {
+        do throws(SystemError) {
+            try watch?.modify(on ? [.read, .write] : .read)
+        } catch {
+            end(.failed(error))
+        }
+    }
+
+    private func end(_ reason: CloseReason) {
+        guard socket != nil else { return }
+        watch?.cancel()
+        watch = nil
+        socket = nil
+        image = nil
+        replies = []
+        nextImage = nil
+        onInput = nil
+        let report = onClose
+        onClose = nil
+        report?(reason)
+    }
+}
+
+/// What the connections of a daemon share.
+package final class ConnectionHub {
+    package let loop: EventLoop
+    /// The send buffer asked of the kernel for each connection, in bytes.
+    package let sendBuffer: Int32
+    private var scratch = [UInt8](repeating: 0, count: 16 << 10)
+
+    /// The default send buffer holds about half a second of video at 4 Mbit/s.
+    package init(loop: EventLoop, sendBuffer: Int32 = 256 << 10) {
+        self.loop = loop
+        self.sendBuffer = sendBuffer
+    }
+
+    /// Reads through one buffer for all, so that idle connections have none of their own.
+    fileprivate func read(_ fd: Int32, appendingTo input: inout [UInt8]) throws(SystemError) -> IOResult {
+        // Taken out for the call: a span cannot look into a class's property.
+        var buffer: [UInt8] = []
+        swap(&buffer, &scratch)
+        defer { swap(&buffer, &scratch) }
+        var span = buffer.mutableSpan
+        let result = try System.read(fd, into: &span)
+        if case .bytes(let count) = result { input.append(buffer.span.extracting(..<count)) }
+        return result
+    }
+}
