@@ -23,7 +23,7 @@ setup: ## install every Debian package that is missing (root or sudo)
 
 build: ## build the programs, optimised, into .build/release
 	@scripts/setup --runtime --build
-	$(SWIFT) build -c release
+	$(SWIFT) build -c release --static-swift-stdlib
 
 run: build ## build and start; CAMERA=SOURCE takes that source, ARGS=… goes to apus up
 	@exec $(release)/apus up $(if $(CAMERA),--camera 'cam=$(CAMERA)') $(ARGS)
@@ -32,6 +32,9 @@ test: build ## run all tests: the unit tests, then real clients against the buil
 	@scripts/setup
 	$(SWIFT) test
 	$(PYTHON) -m Tests.Interop $(ARGS)
+
+format: ## format all Swift files
+	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Fuzz
 
 lint: ## check formatting, imports, warnings, licences, links, scripts
 	@scripts/setup
@@ -52,4 +55,4 @@ install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
 clean: ## remove everything that was built
 	rm -rf .build
 
-.PHONY: help setup build run test lint fuzz bench install clean
+.PHONY: help setup build run test format lint fuzz bench install clean
