@@ -10,6 +10,7 @@ package typealias IOVector = iovec
 /// Names `count` bytes at `base`, which must stay there as long as the vector is used; they are only read.
 @unsafe
 package func makeIOVector(_ base: UnsafeRawPointer?, count: Int) -> IOVector {
+    // Safe: nothing is read here; whoever uses the vector vouches for `base`.
     unsafe IOVector(iov_base: UnsafeMutableRawPointer(mutating: base), iov_len: count)
 }
 
