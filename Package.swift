@@ -27,9 +27,18 @@ func module(_ layer: String, _ name: String, uses dependencies: [Target.Dependen
     .target(name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", swiftSettings: strict)
 }
 
+/// Folders inside of a program's that are not compiled: the page's sources, from which `Embedded/` is written.
+let uncompiled = ["apus-http": ["web"]]
+
 /// A program: `Sources/<layer>/<name>`.
 func program(_ layer: String, _ name: String, uses dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", swiftSettings: strict)
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Sources/\(layer)/\(name)",
+        exclude: uncompiled[name] ?? [],
+        swiftSettings: strict
+    )
 }
 
 /// A library of Debian's, named by what pkg-config calls it.

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the program starts.
 
+import Daemon
+
 @main
 struct Main {
-    static func main() {}
+    static func main() {
+        DaemonMain.run("apus-http", "Serves the cameras' page, snapshots and motion JPEG over HTTP.") { context in
+            try Server(context)
+        }
+    }
 }

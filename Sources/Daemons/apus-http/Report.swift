@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the server tells of itself: cameras and health over HTTP, status and clients over the control socket.
+
+import Bytes
+import Config
+import Control
+import Daemon
+import FanOut
+import HTTP
+import Loop
+import Media
+import Ring
+import System
+
+/// Makes the server's reports.
+///
+/// The rings of the streams that this server does not serve are attached only while somebody asks: every attached
+/// reader is woken for every frame.
+final class Report {
+    private let context: DaemonContext
+    private unowned let server: Server
+    private let started: Instant
+    private var probes: [String: RingReader] = [:]
+    private var probesEnd: LoopTimer?
+
+    /// Rings stay attached this long after the last question.
+    private static let probeTime = Duration.seconds(10)
+    /// Rates are means over so many frames.
+    private static let rateFrames: UInt64 = 30
+    /// A stream without a frame for this long has no rate.
+    private static let rateAge = Duration.seconds(2)
+
+    init(_ context: DaemonContext, _ server: Server) {
+        self.context = context
+        self.server = server
+        started = context.loop.now
+    }
+
+    /// Answers `/api/v1/cameras`.
+    func cameras() -> Response {
+        attachProbes()
+        let configuration = context.configuration
+        var members = [
+            JSON.Member("version", .string(apusVersion)),
+            JSON.Member("uptime", JSON(Int((context.loop.now - started).seconds))),
+        ]
+        if configuration.rtsp.isEnabled, configuration.rtsp.port != 0 {
+            members.append(JSON.Member("rtsp_port", JSON(configuration.rtsp.port)))
+        }
+        members.append(JSON.Member("cameras", .array(configuration.cameras.map(camera))))
+        return Self.json(.ok, .object(members))
+    }
+
+    /// Answers `/healthz`: 200 while at least one camera with pictures has a producer.
+    func health() -> Response {
+        let attached = server.feeds.values.count { $0.isAttached }
+        let isHealthy = attached > 0 || server.feeds.isEmpty
+        return Self.json(
+            isHealthy ? .ok : .unavailable,
+            [
+                "ok": .boolean(isHealthy), "cameras": JSON(server.feeds.count), "online": JSON(attached),
+                "clients": JSON(server.clients.count),
+            ]
+        )
+    }
+
+    /// This daemon's part of `status`.
+    func status() -> [JSON.Member] {
+        let cameras = server.cameraNames.map { name -> JSON in
+            guard let feed = server.feeds[name] else { return ["name": .string(name), "jpeg": false] }
+            return [
+                "name": .string(name), "jpeg": true, "online": .boolean(feed.isAttached),
+                "viewers": JSON(feed.viewers), "stream": stream("jpeg", feed.view, isAttached: feed.isAttached),
+            ]
+        }
+        return [JSON.Member("clients", JSON(server.clients.count)), JSON.Member("cameras", .array(cameras))]
+    }
+
+    /// Answers `clients`.
+    func clients() -> JSON {
+        let clients = server.clients.values.sorted { $0.id < $1.id }
+        return ["clients": .array(clients.map(client))]
+    }
+
+    private func client(_ client: Client) -> JSON {
+        var members = [
+            JSON.Member("id", JSON(client.id)),
+            JSON.Member("peer", .string(client.connection.peer.description)),
+            JSON.Member("sent", JSON(client.connection.bytesSent)),
+            JSON.Member("pending", JSON(client.connection.pendingBytes)),
+        ]
+        switch client.activity {
+        case .requests: members.append(JSON.Member("busy", "requests"))
+        case .awaiting(let feed, _):
+            members.append(JSON.Member("busy", "snapshot"))
+            members.append(JSON.Member("camera", .string(feed.name)))
+        case .snapshot: members.append(JSON.Member("busy", "snapshot"))
+        case .closing: members.append(JSON.Member("busy", "closing"))
+        case .watching(let viewing):
+            members += [
+                JSON.Member("busy", "mjpeg"), JSON.Member("camera", .string(viewing.feed.name)),
+                JSON.Member("seconds", JSON(Int((context.loop.now - viewing.since).seconds))),
+                JSON.Member("frames", JSON(viewing.frames)),
+            ]
+            for (reason, count) in viewing.cursor.drops.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                members.append(JSON.Member("drops_" + reason.rawValue, JSON(count)))
+            }
+        }
+        return .object(members)
+    }
+
+    private func camera(_ camera: CameraConfiguration) -> JSON {
+        var streams: [JSON] = []
+        for (name, isConfigured) in [("main", camera.main != nil), ("sub", camera.sub != nil)] where isConfigured {
+            let probe = probes["\(camera.name)/\(name)"]
+            streams.append(stream(name, probe?.view, isAttached: probe?.isAttached ?? false))
+        }
+        let feed = server.feeds[camera.name]
+        if let feed { streams.append(stream("jpeg", feed.view, isAttached: feed.isAttached)) }
+        let isOnline = streams.contains { $0["online"]?.boolean == true }
+        return [
+            "name": .string(camera.name), "online": .boolean(isOnline), "viewers": JSON(feed?.viewers ?? 0),
+            "streams": .array(streams),
+        ]
+    }
+
+    private func stream(_ name: String, _ view: RingView?, isAttached: Bool) -> JSON {
+        let newest = view.flatMap { $0.info($0.newest) }
+        let isOnline = isAttached && newest?.flags.contains(.slate) != true
+        var members = [JSON.Member("name", .string(name)), JSON.Member("online", .boolean(isOnline))]
+        guard let view else { return .object(members) }
+        if let description = view.description()?.description {
+            members += [
+                JSON.Member("codec", .string(description.codec.name)), JSON.Member("width", JSON(description.width)),
+                JSON.Member("height", JSON(description.height)),
+            ]
+        }
+        if let newest {
+            let (fps, bitrate) = rates(view, newest)
+            let age = (context.loop.now - newest.captured).milliseconds
+            members += [
+                JSON.Member("fps", JSON((fps * 10).rounded() / 10)), JSON.Member("bitrate", JSON(Int(bitrate))),
+                JSON.Member("age_ms", JSON(Int(age))),
+            ]
+        }
+        return .object(members)
+    }
+
+    /// Frames and bits per second over the newest frames; zero for a stream that rests.
+    private func rates(_ view: RingView, _ newest: FrameInfo) -> (fps: Double, bitrate: Double) {
+        guard context.loop.now - newest.published < Self.rateAge else { return (0, 0) }
+        var first = newest
+        var bytes = 0
+        var frames = 0
+        while frames < Self.rateFrames, first.sequence > 1, let earlier = view.info(first.sequence - 1),
+            first.published - earlier.published < Self.rateAge
+        {
+            bytes += first.length
+            frames += 1
+            first = earlier
+        }
+        let seconds = (newest.published - first.published).seconds
+        return seconds > 0 ? (Double(frames) / seconds, Double(bytes) * 8 / seconds) : (0, 0)
+    }
+
+    private func attachProbes() {
+        probesEnd?.cancel()
+        probesEnd = context.loop.timer(after: Self.probeTime) { [unowned self] in
+            for probe in probes.values { probe.close() }
+            probes.removeAll()
+        }
+        for camera in context.configuration.cameras {
+            for (stream, isConfigured) in [("main", camera.main != nil), ("sub", camera.sub != nil)] {
+                let key = "\(camera.name)/\(stream)"
+                guard isConfigured, probes[key] == nil else { continue }
+                let path = context.runDirectory.ring(camera.name, stream)
+                probes[key] = RingReader(loop: context.loop, path: path, demand: false)
+            }
+        }
+    }
+
+    private static func json(_ status: Status, _ value: JSON) -> Response {
+        var body: [UInt8] = []
+        value.write(to: &body)
+        let fields = [
+            HeaderField("Content-Type", "application/json"), HeaderField("Cache-Control", "no-store"),
+            HeaderField("X-Content-Type-Options", "nosniff"),
+        ]
+        return Response(status, fields: fields, body: .bytes(body))
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP server: listener, clients, cameras, time limits.
+
+import Bytes
+import Config
+import Control
+import Daemon
+import FanOut
+import HTTP
+import Log
+import Loop
+import System
+
+/// Serves all cameras to all clients.
+final class Server {
+    let log: Logger
+    let loop: EventLoop
+    /// The names of all cameras, in the configuration's order.
+    let cameraNames: [String]
+    /// The cameras that have pictures, by name.
+    let feeds: [String: Feed]
+    private(set) lazy var report = Report(context, self)
+    /// All connections, by number.
+    private(set) var clients: [Int: Client] = [:]
+
+    private let context: DaemonContext
+    private let hub: ConnectionHub
+    private let listener: FileDescriptor
+    private var listenerWatch: Watch?
+    private var lastClient = 0
+    private var departing: [Int: Departure] = [:]
+
+    /// What the kernel may hold unsent for a client: about a picture, so that a slow client's next one is a new one.
+    private static let unsentLimit: Int32 = 128 << 10
+    /// So many connections wait for their clients to have read the last answer.
+    private static let departingLimit = 64
+
+    /// Starts to listen.
+    init(_ context: DaemonContext) throws {
+        self.context = context
+        log = context.log
+        loop = context.loop
+        hub = ConnectionHub(loop: context.loop)
+        let configuration = context.configuration
+        cameraNames = configuration.cameras.map(\.name)
+        var feeds: [String: Feed] = [:]
+        for camera in configuration.cameras where camera.jpeg != nil {
+            let ring = context.runDirectory.ring(camera.name, "jpeg")
+            feeds[camera.name] = Feed(name: camera.name, loop: context.loop, ring: ring)
+        }
+        self.feeds = feeds
+        listener = try Self.listen(configuration.http)
+        for feed in feeds.values {
+            feed.onFrames = { [unowned self, unowned feed] in
+                for client in clients.values { client.framesPublished(in: feed) }
+            }
+        }
+        listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
+        loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
+        context.listening("http", try Socket.localAddress(listener.raw))
+        context.status = { [unowned self] in report.status() }
+        context.reload = { [unowned self] in canTake($0) }
+        context.control.commands.add(
+            Verb("clients", "Lists the connections and what they are busy with.") { [unowned self] _ in
+                report.clients()
+            }
+        )
+        context.onStop { [unowned self] in
+            for client in clients.values { client.close("the server stops") }
+        }
+    }
+
+    /// Forgets a client whose connection has ended.
+    func remove(_ client: Client) {
+        guard clients[client.id] === client else { return }
+        clients[client.id] = nil
+        // It may be in the middle of its own work.
+        loop.later { extendLifetime(client) }
+    }
+
+    /// Closes a socket after its client has, or after a while: closing at once could destroy an answer under way.
+    func linger(_ socket: consuming FileDescriptor) {
+        guard departing.count < Self.departingLimit else { return }
+        let raw = socket.raw
+        let departure = Departure(socket)
+        do throws(SystemError) {
+            try departure.begin(loop) { [unowned self] in departing[Int(raw)] = nil }
+            departing[Int(raw)] = departure
+        } catch {
+            log.debug("cannot wait for a client to close", ["error": error])
+        }
+    }
+
+    private static func listen(_ configuration: HTTPConfiguration) throws -> FileDescriptor {
+        guard let address = SocketAddress(host: configuration.listen, port: configuration.port) else {
+            throw Failure(.usage, "[http] listen = \(configuration.listen) is no address")
+        }
+        do throws(SystemError) {
+            return try Socket.listenTCP(address)
+        } catch {
+            throw Failure.cannotListen("http", address, error)
+        }
+    }
+
+    private func acceptAll() {
+        do throws(SystemError) {
+            while let accepted = try Socket.accept(listener.raw) { try admit(accepted.socket, accepted.peer) }
+        } catch {
+            // Most likely there are no descriptors left: the listener stays readable, so let it rest.
+            log.warn("cannot accept a connection", ["error": error])
+            listenerWatch?.cancel()
+            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
+        }
+    }
+
+    private func listenAgain() {
+        do throws(SystemError) {
+            listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
+        } catch {
+            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
+        }
+    }
+
+    private func admit(_ socket: consuming FileDescriptor, _ peer: SocketAddress) throws(SystemError) {
+        guard clients.count < context.configuration.http.maximumClients else {
+            log.warn("too many clients", ["peer": peer, "limit": context.configuration.http.maximumClients])
+            _ = try Socket.send(socket.raw, Self.full.span)
+            return linger(socket)
+        }
+        Socket.setOption(socket.raw, .unsentLowWater, Self.unsentLimit)
+        Socket.setOption(socket.raw, .keepAlive, 1)
+        lastClient += 1
+        let client = Client(lastClient, Connection(hub, socket: socket, peer: peer), self)
+        try client.start()
+        clients[client.id] = client
+    }
+
+    private static let full = Array(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8
+    )
+
+    private func checkTime() {
+        for client in clients.values { client.checkTime(loop.now) }
+    }
+
+    /// True if a changed configuration holds without a restart: what it changes is read where it is used.
+    private func canTake(_ new: Configuration) -> Bool {
+        let old = context.configuration
+        return new.http.listen == old.http.listen && new.http.port == old.http.port
+            && new.http.isEnabled == old.http.isEnabled && new.rtsp.port == old.rtsp.port
+            && new.rtsp.isEnabled == old.rtsp.isEnabled && new.cameras.map(Self.shape) == old.cameras.map(Self.shape)
+    }
+
+    private static func shape(_ camera: CameraConfiguration) -> [String] {
+        [camera.name, "\(camera.main != nil)", "\(camera.sub != nil)", "\(camera.jpeg != nil)"]
+    }
+}
+
+/// A socket on which everything has been said: waits for its client to close, so that nothing is cut off.
+private final class Departure {
+    private let socket: FileDescriptor
+    private var watch: Watch?
+    private var timer: LoopTimer?
+
+    static let patience = Duration.seconds(2)
+
+    init(_ socket: consuming FileDescriptor) { self.socket = socket }
+
+    /// Tells the client that nothing more comes and throws away what it still sends; then calls `done`.
+    func begin(_ loop: EventLoop, _ done: @escaping () -> Void) throws(SystemError) {
+        Socket.finishSending(socket.raw)
+        let finish = { [unowned self] in
+            watch?.cancel()
+            timer?.cancel()
+            done()
+        }
+        timer = loop.timer(after: Self.patience, finish)
+        watch = try loop.watch(socket.raw, .read) { [unowned self] _ in
+            var sink: [UInt8] = []
+            guard case .bytes? = try? read(socket.raw, appendingTo: &sink, atMost: 4096) else { return finish() }
+        }
+    }
+}

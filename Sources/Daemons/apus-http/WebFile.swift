@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page's files, which are part of the program (see web/embed).
+
+import HTTP
+
+/// One file of the page.
+struct WebFile {
+    let contentType: String
+    /// Changes with the content.
+    let entityTag: String
+    private let text: String
+
+    private init(_ contentType: String, _ text: String) {
+        self.contentType = contentType
+        self.text = text
+        entityTag = "\"\(String(Self.hash(text), radix: 16))\""
+    }
+
+    private static let index = WebFile("text/html; charset=utf-8", indexHTML)
+    private static let style = WebFile("text/css; charset=utf-8", styleCSS)
+    private static let app = WebFile("text/javascript; charset=utf-8", appJS)
+    private static let favicon = WebFile("image/svg+xml", faviconSVG)
+
+    /// The file at a path of one segment, or of none; nil if there is no such file.
+    init?(path: [String]) {
+        switch path {
+        case []: self = Self.index
+        case ["style.css"]: self = Self.style
+        case ["app.js"]: self = Self.app
+        case ["favicon.svg"], ["favicon.ico"]: self = Self.favicon
+        default: return nil
+        }
+    }
+
+    /// Only what this server sends may run, and no other site may frame it.
+    private static let policy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+    /// Answers with the file, or with 304 to a client that has it already.
+    func response(to head: RequestHead) -> Response {
+        let fields = [
+            HeaderField("Content-Type", contentType), HeaderField("ETag", entityTag),
+            HeaderField("Cache-Control", "no-cache"), HeaderField("Content-Security-Policy", Self.policy),
+            HeaderField("X-Content-Type-Options", "nosniff"), HeaderField("Referrer-Policy", "no-referrer"),
+        ]
+        let known = head.fields.list("if-none-match")
+        if known.contains(entityTag) || known.contains("*") { return Response(.notModified, fields: fields) }
+        return Response(.ok, fields: fields, body: .bytes(Array(text.utf8)))
+    }
+
+    /// FNV-1a: tells versions apart, and needs to do no more.
+    private static func hash(_ text: String) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return hash
+    }
+}
