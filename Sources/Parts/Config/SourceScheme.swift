@@ -26,7 +26,7 @@ package enum SourceScheme: String, CaseIterable, Sendable {
     /// Why `source` cannot be a source; nil if it may be one.
     ///
     /// What follows the scheme is looked at by the daemon that opens it.
-    static func problem(with source: String) -> String? {
+    package static func problem(with source: String) -> String? {
         guard let scheme = SourceScheme(of: source) else {
             let name = String(source.prefix { $0 != ":" })
             let hint = Suggestion.phrase(for: name, among: allCases.map(\.rawValue))

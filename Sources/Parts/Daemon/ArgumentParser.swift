@@ -11,8 +11,6 @@ package struct Option: Sendable {
     package let short: String?
     /// What the value is called in help; nil if the option takes none.
     package let value: String?
-    /// Whether it may be given more than once.
-    package let repeats: Bool
     /// One sentence.
     package let documentation: String
 
@@ -20,13 +18,11 @@ package struct Option: Sendable {
         _ name: String,
         short: String? = nil,
         _ value: String? = nil,
-        repeats: Bool = false,
         _ documentation: String
     ) {
         self.name = name
         self.short = short
         self.value = value
-        self.repeats = repeats
         self.documentation = documentation
     }
 
@@ -42,10 +38,10 @@ package struct ParsedArguments: Sendable {
     /// What is not an option, in order.
     package fileprivate(set) var operands: [String] = []
 
-    /// The value of an option, nil if it was not given.
+    /// The value of an option, the last one if it was given more than once; nil if it was not given.
     package func value(_ name: String) -> String? { values.last { $0.name == name }?.value }
 
-    /// All values of an option that may be repeated.
+    /// All values of an option, in order.
     package func values(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
 
     /// True if the option was given.
@@ -96,7 +92,6 @@ package struct ArgumentParser: Sendable {
                 let hint = Suggestion.phrase(for: name, among: options.map(\.name))
                 throw failure("unknown option \(name)\(hint)")
             }
-            guard option.repeats || !parsed.has(option.name) else { throw failure("\(option.name) is given twice") }
             parsed.values.append((option.name, try value(of: option, argument, &rest)))
         }
         guard parsed.has("--help") || operands.contains(parsed.operands.count) else {

@@ -5,24 +5,24 @@ import System
 
 extension Logger {
     /// A logger that writes to standard error.
-    ///
-    /// Lines are for the journal if `JOURNAL_STREAM` says that it listens, in colour on a terminal unless `NO_COLOR`
-    /// is set, else plain.
     package static func standardError(_ component: String, level: LogLevel = .info) -> Logger {
-        let descriptor: Int32 = 2
+        // A log that cannot be written has nowhere to complain.
+        Logger(component, to: .standardError(level: level, output: { line in _ = try? writeAll(2, line.span) }))
+    }
+}
+
+extension LogSink {
+    /// A sink that dresses lines as standard error wants them and gives them to `output`.
+    ///
+    /// Lines are for the journal if `JOURNAL_STREAM` says that it listens, in colour on a terminal or with
+    /// `CLICOLOR_FORCE` set unless `NO_COLOR` is, else plain.
+    package static func standardError(level: LogLevel, output: @escaping @Sendable ([UInt8]) -> Void) -> LogSink {
         let style: LogLineStyle
-        if Process.isTerminal(descriptor) {
+        if Process.isTerminal(2) || Process.environment("CLICOLOR_FORCE") != nil {
             style = Process.environment("NO_COLOR") == nil ? .colour : .plain
         } else {
             style = Process.environment("JOURNAL_STREAM") == nil ? .plain : .journal
         }
-        let sink = LogSink(
-            level: level,
-            style: style,
-            clock: { Clock.realtimeNanoseconds() },
-            // A log that cannot be written has nowhere to complain.
-            output: { line in _ = try? writeAll(descriptor, line.span) }
-        )
-        return Logger(component, to: sink)
+        return LogSink(level: level, style: style, clock: { Clock.realtimeNanoseconds() }, output: output)
     }
 }

@@ -75,6 +75,10 @@ struct ChildHost {
     let times: SupervisorTimes
     /// What children other than the one with a `stdin:` source read.
     let nullDescriptor: Int32
+    /// What children write complaints to; nil: what this process does.
+    let standardError: Int32?
+    /// `NAME=value` strings that all children get.
+    let environment: [String]
 }
 
 /// One run of a child.
@@ -105,7 +109,8 @@ final class ChildRun {
         socketPath = "\(host.notifyDirectory)/\(plan.name).sock"
         notifications = try Socket.listenUnix(socketPath, kind: .datagram, mode: 0o600)
         var launch = Process.Launch(path: plan.path, arguments: plan.arguments)
-        launch.environment = ChildRun.environment(socketPath, host.times.watchdog)
+        launch.environment = ChildRun.environment(host.environment, socketPath, host.times.watchdog)
+        launch.standardError = host.standardError
         if !plan.takesStandardInput { launch.standardInput = host.nullDescriptor }
         pid = try Process.spawn(launch)
         descriptor = try Process.watch(pid)
@@ -179,10 +184,10 @@ final class ChildRun {
         }
     }
 
-    /// This process's environment with the child's own notification socket in it.
-    private static func environment(_ socket: String, _ watchdog: Duration) -> [String] {
+    /// The environment with the child's own notification socket in it.
+    private static func environment(_ common: [String], _ socket: String, _ watchdog: Duration) -> [String] {
         let ours = ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID="]
-        let kept = Process.environment.filter { entry in !ours.contains { entry.hasPrefix($0) } }
+        let kept = common.filter { entry in !ours.contains { entry.hasPrefix($0) } }
         return kept + ["NOTIFY_SOCKET=\(socket)", "WATCHDOG_USEC=\(watchdog.nanoseconds / 1000)"]
     }
 }

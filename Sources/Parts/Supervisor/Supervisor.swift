@@ -27,11 +27,14 @@ package final class Supervisor {
 
     /// Makes a supervisor without children; their notification sockets go to `notifyDirectory`, which exists.
     ///
-    /// `isPermanent` tells which exit codes of a first start are not worth a second.
+    /// `isPermanent` tells which exit codes of a first start are not worth a second. Children write to `standardError`,
+    /// which stays the caller's, or to this process's own.
     package init(
         _ loop: EventLoop,
         _ log: Logger,
         notifyDirectory: String,
+        standardError: Int32? = nil,
+        environment: [String] = Process.environment,
         times: SupervisorTimes = SupervisorTimes(),
         isPermanent: @escaping (Int32) -> Bool
     ) throws(SystemError) {
@@ -41,7 +44,9 @@ package final class Supervisor {
             log: log,
             notifyDirectory: notifyDirectory,
             times: times,
-            nullDescriptor: null.raw
+            nullDescriptor: null.raw,
+            standardError: standardError,
+            environment: environment
         )
         self.isPermanent = isPermanent
     }

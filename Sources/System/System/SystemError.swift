@@ -27,6 +27,7 @@ package struct SystemError: Error, Equatable, Sendable {
     package var isAddressInUse: Bool { code == EADDRINUSE }
     package var isConnectionRefused: Bool { code == ECONNREFUSED }
     package var isDeviceGone: Bool { code == ENODEV || code == ENXIO }
+    package var isPeerGone: Bool { code == EPIPE || code == ECONNRESET }
     package var isBusy: Bool { code == EBUSY }
     package var isInvalidArgument: Bool { code == EINVAL }
 }

@@ -1,7 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the program starts.
+// Where `apus` starts: its commands, and how their ends become exit codes.
+
+import Control
+import Daemon
+import System
 
 @main
 struct Main {
-    static func main() {}
+    static func main() {
+        Process.ignore(.pipe)
+        do {
+            let code = try root.perform("apus", Array(CommandLine.arguments.dropFirst()))
+            Process.exit(code.rawValue)
+        } catch let failure as Failure {
+            Terminal.complain("apus", failure.description)
+            Process.exit(failure.code.rawValue)
+        } catch let error as SystemError where error.isPeerGone {
+            // Whoever read the output has seen enough.
+            Process.exit(ExitCode.success.rawValue)
+        } catch {
+            Terminal.complain("apus", "\(error)")
+            Process.exit(ExitCode.failure.rawValue)
+        }
+    }
+
+    private static let root = Command(
+        "apus",
+        "Apus streams cameras: frames in, RTSP and HTTP out.",
+        details: """
+            apus COMMAND --help tells more. apus up alone starts with the first camera found, or the test pattern.
+            """,
+        [
+            Up.command, exitCodes, version,
+        ]
+    )
+
+    private static let exitCodes = Command("exit-codes", "Lists the exit codes of all programs.") { _ in
+        try Terminal.write(Table(ExitCode.allCases.map { ["\($0.rawValue)", $0.meaning] }).text)
+        return .success
+    }
+
+    private static let version = Command("version", "Shows the version.") { _ in
+        try Terminal.write("apus \(apusVersion)\n")
+        return .success
+    }
 }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `apus up` prints when all is ready: where the pictures are, and how to look at them.
+
+import Config
+import Control
+
+/// The addresses of an instance.
+struct AddressTable {
+    private let configuration: Configuration
+    private let rtsp: String?
+    private let http: String?
+
+    /// `listeners` are what the servers say of themselves in `status`.
+    init(_ configuration: Configuration, listeners: [JSON]) {
+        self.configuration = configuration
+        rtsp = AddressTable.authority("rtsp", listeners)
+        http = AddressTable.authority("http", listeners)
+    }
+
+    var text: String {
+        var table = Table([])
+        for camera in configuration.cameras {
+            table.append(["camera", camera.name, camera.source])
+            if let rtsp, let stream = camera.rtspStreams.first {
+                let more = camera.rtspStreams.dropFirst().map { "/\(camera.name)\($0)" }.joined(separator: " ")
+                table.append([
+                    "", "RTSP", "rtsp://\(rtsp)/\(camera.name)\(stream)" + (more.isEmpty ? "" : "   \(more)"),
+                ])
+            }
+            if let http, camera.jpeg != nil {
+                table.append(["", "snapshot", "http://\(http)/\(camera.name)/snapshot.jpg"])
+                table.append(["", "MJPEG", "http://\(http)/\(camera.name)/mjpeg"])
+            }
+        }
+        if let http { table.append(["page", "", "http://\(http)/"]) }
+        var text = "\n" + table.text
+        if let rtsp, let camera = configuration.cameras.first, let stream = camera.rtspStreams.first {
+            let address = "rtsp://\(rtsp)/\(camera.name)\(stream)"
+            text += "\n  ffplay -fflags nobuffer -flags low_delay -rtsp_transport tcp \(address)\n"
+            text += "  vlc --network-caching=100 --rtsp-tcp \(address)\n"
+        }
+        return text + "\nReady. Ctrl-C ends it.\n"
+    }
+
+    /// Host and port as they stand in a URL; an address for all is reached by loopback.
+    private static func authority(_ protocolName: String, _ listeners: [JSON]) -> String? {
+        guard let listener = listeners.first(where: { $0["protocol"]?.string == protocolName }),
+            let host = listener["host"]?.string, let port = listener["port"]?.integer
+        else { return nil }
+        let reachable = host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host
+        return reachable.contains(":") ? "[\(reachable)]:\(port)" : "\(reachable):\(port)"
+    }
+}
+
+extension CameraConfiguration {
+    /// What follows the camera's name in the addresses of its streams.
+    fileprivate var rtspStreams: [String] {
+        (main != nil ? [""] : []) + (sub != nil ? ["/sub"] : []) + (jpeg != nil ? ["/jpeg"] : [])
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemons' lines on their way to standard error: held back while all start, so that a start that fails says why in
+// one line instead of a page.
+
+import Daemon
+import Loop
+import Synchronization
+import System
+
+/// Passes what the daemons write on to standard error.
+final class LogRelay: Sendable {
+    /// Held back at most, in bytes; more is passed on at once.
+    static let maximumHeld = 256 << 10
+
+    private enum State {
+        case holding([UInt8])
+        case passing
+        /// Only complaints are passed on: the start has failed.
+        case failing
+    }
+
+    /// Guards what is not written yet; the supervisor's own lines come through a `Sendable` closure.
+    private let state = Mutex(State.holding([]))
+    private let reader: Int32
+    /// What the daemons write to.
+    let writer: Int32
+
+    /// Makes the way; it stays open until the process ends.
+    init(_ loop: EventLoop) throws(SystemError) {
+        let pair = try Socket.pair(.stream)
+        reader = pair.first.release()
+        writer = pair.second.release()
+        // The daemons write as to any standard error: they wait while it is full.
+        try setNonBlocking(writer, false)
+        try loop.watch(reader, .read) { [unowned self] _ in drain() }
+    }
+
+    /// Takes lines.
+    func add(_ bytes: [UInt8]) {
+        let passed = state.withLock { state -> [UInt8] in
+            switch state {
+            case .holding(var held):
+                held += bytes
+                guard held.count > LogRelay.maximumHeld else {
+                    state = .holding(held)
+                    return []
+                }
+                state = .passing
+                return held
+            case .passing: return bytes
+            case .failing: return LogRelay.complaints(in: bytes)
+            }
+        }
+        LogRelay.write(passed)
+    }
+
+    /// Passes on what was held back, and all that comes.
+    func pass() {
+        drain()
+        LogRelay.write(take(.passing))
+    }
+
+    /// Passes complaints on and drops log lines, those that were held back, too.
+    ///
+    /// - Returns: whether there was a complaint.
+    func fail() -> Bool {
+        drain()
+        let complaints = LogRelay.complaints(in: take(.failing))
+        LogRelay.write(complaints)
+        return !complaints.isEmpty
+    }
+
+    /// Takes all that the daemons have written so far.
+    func drain() {
+        var bytes: [UInt8] = []
+        while case .bytes? = try? read(reader, appendingTo: &bytes, atMost: 16 << 10) {}
+        if !bytes.isEmpty { add(bytes) }
+    }
+
+    private func take(_ next: State) -> [UInt8] {
+        state.withLock { state in
+            var held: [UInt8] = []
+            if case .holding(let bytes) = state { held = bytes }
+            if case .passing = state, case .failing = next { return held }
+            state = next
+            return held
+        }
+    }
+
+    /// The lines that are for people: those without a time or a priority in front.
+    private static func complaints(in bytes: [UInt8]) -> [UInt8] {
+        var complaints: [UInt8] = []
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let isLogged = line.starts(with: "20".utf8) && line.dropFirst(10).first == UInt8(ascii: "T")
+            if isLogged || line.first == UInt8(ascii: "<") { continue }
+            complaints += line
+            complaints.append(UInt8(ascii: "\n"))
+        }
+        return complaints
+    }
+
+    private static func write(_ bytes: [UInt8]) {
+        // A log that cannot be written has nowhere to complain.
+        if !bytes.isEmpty { _ = try? writeAll(2, bytes.span) }
+    }
+}

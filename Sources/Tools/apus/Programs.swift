@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a configuration to the processes that carry it out.
+
+import Config
+import Daemon
+import Supervisor
+import System
+
+/// Finds the daemons' programs.
+struct Programs {
+    private let directories: [String]
+
+    /// Looks beside the running program and in `../libexec/apus` from there.
+    init() {
+        let executable = Process.executablePath
+        let directory = executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? "."
+        directories = [directory, directory + "/../libexec/apus"]
+    }
+
+    /// The path of a program.
+    func path(_ name: String) throws(Failure) -> String {
+        for directory in directories where File.isExecutable("\(directory)/\(name)") { return "\(directory)/\(name)" }
+        throw Failure(
+            .failure,
+            "cannot find \(name) in \(directories.joined(separator: " or ")); install it there, or run make build"
+        )
+    }
+}
+
+extension Configuration {
+    /// The processes that carry the configuration out; cameras are stage 0, servers stage 1.
+    func plans(_ programs: Programs, _ runDirectory: RunDirectory, logLevel: String?) throws(Failure) -> [ChildPlan] {
+        let common =
+            ["--config", runDirectory.configuration, "--run-dir", runDirectory.path]
+            + (logLevel.map { ["--log-level", $0] } ?? [])
+        var plans: [ChildPlan] = []
+        let video = try programs.path("apus-video")
+        for camera in cameras {
+            plans.append(
+                ChildPlan(
+                    name: "video.\(camera.name)",
+                    path: video,
+                    arguments: common + ["--camera", camera.name],
+                    takesStandardInput: SourceScheme(of: camera.source) == .stdin,
+                    fingerprint: "\(log) \(camera)"
+                )
+            )
+        }
+        // A server knows which streams there are; what is in them is the ring's to tell.
+        let streams = cameras.map { "\($0.name) \($0.main != nil) \($0.sub != nil) \($0.jpeg != nil)" }
+        let shared = "\(log) \(authentication) \(streams)"
+        if rtsp.isEnabled {
+            let path = try programs.path("apus-rtsp")
+            plans.append(
+                ChildPlan(name: "rtsp", path: path, arguments: common, stage: 1, fingerprint: "\(shared) \(rtsp)")
+            )
+        }
+        if http.isEnabled {
+            let path = try programs.path("apus-http")
+            plans.append(
+                ChildPlan(name: "http", path: path, arguments: common, stage: 1, fingerprint: "\(shared) \(http)")
+            )
+        }
+        return plans
+    }
+}
+
+/// The control socket behind a child's name, `rtsp` or `video.cam`.
+func controlSocket(_ child: String, _ runDirectory: RunDirectory) -> String { runDirectory.control(child) }
+
+/// The program of a child's name: `video.cam` is run by `apus-video`.
+func program(of child: String) -> String { "apus-" + child.prefix { $0 != "." } }
+
+/// The camera of a child's name; nil for daemons that serve all.
+func camera(of child: String) -> String? {
+    child.firstIndex(of: ".").map { String(child[child.index(after: $0)...]) }
+}

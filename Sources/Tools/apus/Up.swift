@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// `apus up`: one instance from its start to its end.
+
+import Bytes
+import Config
+import Control
+import Daemon
+import Log
+import Loop
+import Supervisor
+import System
+
+/// Starts the daemons, keeps them running, stops them.
+final class Up {
+    static let command = Command(
+        "up",
+        "Starts the cameras and servers, and keeps them running until Ctrl-C.",
+        options: [
+            Option("--config", "FILE", "The configuration; without it, one camera with the source auto."),
+            Option("--camera", "NAME=SOURCE", "A camera in place of the configured ones; may be repeated."),
+            Option("--rtsp-port", "PORT", "The RTSP port in place of the configured one; 0 takes a free one."),
+            Option("--http-port", "PORT", "The HTTP port in place of the configured one; 0 takes a free one."),
+            .runDirectory,
+            Option("--log-level", "LEVEL", "error, warn, info or debug; else that of the configuration."),
+        ],
+        details: """
+            Sources: \(SourceScheme.examples).
+
+            SIGHUP reads the configuration again and applies the difference; so does apus config reload.
+            """
+    ) { arguments in
+        try run(arguments)
+    }
+
+    private let source: ConfigurationSource
+    private let programs = Programs()
+    private let runDirectory: RunDirectory
+    private let logLevel: String?
+    private let loop: EventLoop
+    private let relay: LogRelay
+    private let log: Logger
+    private let supervisor: Supervisor
+    private let control: ControlServer
+    private let started = Clock.monotonic()
+    private var configuration: Configuration
+    private var exitCode = ExitCode.success
+    private var failure: Failure?
+
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+        let source = try ConfigurationSource(arguments)
+        let level = arguments.value("--log-level")
+        if let level, LogLevel(name: level) == nil {
+            throw Failure(.usage, "--log-level must be error, warn, info or debug, not \"\(level)\"")
+        }
+        let (document, configuration) = try source.load()
+        let runDirectory = arguments.runDirectory
+        let lock = try RunLock(runDirectory)
+        let result: Result<ExitCode, any Error>
+        do {
+            let up = try Up(source, configuration, runDirectory, level, notifications: lock.notifications)
+            result = .success(try up.run(document))
+        } catch {
+            result = .failure(error)
+        }
+        lock.release()
+        return try result.get()
+    }
+
+    private init(
+        _ source: ConfigurationSource,
+        _ configuration: Configuration,
+        _ runDirectory: RunDirectory,
+        _ logLevel: String?,
+        notifications: String
+    ) throws {
+        self.source = source
+        self.configuration = configuration
+        self.runDirectory = runDirectory
+        self.logLevel = logLevel
+        loop = try EventLoop()
+        let relay = try LogRelay(loop)
+        self.relay = relay
+        log = Logger(
+            "up",
+            to: LogSink.standardError(
+                level: LogLevel(name: logLevel ?? configuration.log.level) ?? .info,
+                output: { relay.add($0) }
+            )
+        )
+        supervisor = try Supervisor(
+            loop,
+            log,
+            notifyDirectory: notifications,
+            standardError: relay.writer,
+            // The relay is no terminal, but what it writes to may be.
+            environment: Process.environment + (Process.isTerminal(2) ? ["CLICOLOR_FORCE=1"] : []),
+            isPermanent: { code in ExitCode(rawValue: code).map { $0.isPermanent || $0 == .source } ?? false }
+        )
+        control = ControlServer(loop, log)
+    }
+
+    private func run(_ document: ConfigDocument) throws -> ExitCode {
+        let plans = try configuration.plans(programs, runDirectory, logLevel: logLevel)
+        try write(document)
+        try Process.becomeSubreaper()
+        try loop.onSignals([.terminate, .interrupt, .hangUp, .child]) { [unowned self] in handle($0) }
+        addVerbs()
+        try control.listen(runDirectory.control("supervisor"))
+        supervisor.onReady = { [unowned self] in becameReady() }
+        supervisor.onFailure = { [unowned self] child, code in failed(child, code) }
+        // A child that has to be started again makes the start worth telling about.
+        supervisor.onChange = { [unowned self] report in if report.state != .running { relay.pass() } }
+        for plan in plans { supervisor.start(plan) }
+        loop.timer(after: .seconds(5)) { [relay] in relay.pass() }
+        try loop.run()
+        control.close()
+        relay.drain()
+        if let failure { throw failure }
+        return exitCode
+    }
+
+    private func handle(_ signal: Signal) {
+        switch signal {
+        case .child: while let (pid, status) = Process.reapAny() { supervisor.noteEnd(pid, status) }
+        case .hangUp:
+            do throws(Failure) {
+                try reload()
+            } catch {
+                log.error("the configuration is not reloaded", ["error": error])
+            }
+        default: stop()
+        }
+    }
+
+    private func stop() {
+        supervisor.stop { [unowned self] in loop.stop() }
+    }
+
+    private func becameReady() {
+        relay.pass()
+        if configuration.authentication == .on {
+            log.info("listeners are bound to loopback only; others are served with auth = off in [apus] and listen set")
+        }
+        let table = AddressTable(configuration, listeners: listeners())
+        // That nobody reads the table harms nobody.
+        _ = try? Terminal.write(table.text)
+        Notifier().send("READY=1")
+    }
+
+    private func failed(_ child: String, _ code: Int32) {
+        guard failure == nil, exitCode == .success else { return }
+        exitCode = ExitCode(rawValue: code) ?? .failure
+        if !relay.fail() { failure = Failure(exitCode, "\(program(of: child)) ended with exit code \(code)") }
+        stop()
+    }
+
+    /// Asks the servers what they listen on.
+    private func listeners() -> [JSON] {
+        supervisor.plans.filter { $0.stage == 1 }
+            .flatMap { plan -> [JSON] in
+                let client = try? ControlClient(controlSocket(plan.name, runDirectory), timeout: .seconds(1))
+                return (try? client?.request("status"))?["listening"]?.elements ?? []
+            }
+    }
+
+    private func write(_ document: ConfigDocument) throws(SystemError) {
+        // For the owner alone: sources may hold passwords.
+        try File.replace(runDirectory.configuration, with: Array(document.text.utf8).span, mode: 0o600)
+    }
+}
+
+// MARK: Reload and control
+
+extension Up {
+    /// Reads the configuration again and applies the difference.
+    ///
+    /// - Returns: the children that were told, started, restarted or stopped.
+    @discardableResult
+    private func reload() throws(Failure) -> [String] {
+        let (document, new) = try source.load()
+        guard new != configuration else { return [] }
+        let plans = try new.plans(programs, runDirectory, logLevel: logLevel)
+        do throws(SystemError) {
+            try write(document)
+        } catch {
+            throw Failure(.failure, "cannot write the configuration: \(error)")
+        }
+        configuration = new
+        log.level = LogLevel(name: logLevel ?? new.log.level) ?? log.level
+        var changed: [String] = []
+        let old = supervisor.plans
+        for plan in old where !plans.contains(where: { $0.name == plan.name }) {
+            supervisor.remove(plan.name)
+            changed.append(plan.name)
+        }
+        for plan in plans {
+            guard let before = old.first(where: { $0.name == plan.name }) else {
+                supervisor.start(plan)
+                changed.append(plan.name)
+                continue
+            }
+            guard before != plan else { continue }
+            apply(plan)
+            changed.append(plan.name)
+        }
+        log.info("configuration reloaded", ["changed": changed.joined(separator: ",")])
+        return changed
+    }
+
+    /// Lets a child read its configuration again; one that cannot apply it is restarted.
+    private func apply(_ plan: ChildPlan) {
+        let client = try? ControlClient(controlSocket(plan.name, runDirectory), timeout: .seconds(1))
+        let applied = (try? client?.request("config-reload"))?["applied"]?.boolean
+        if applied == true { supervisor.update(plan) } else { supervisor.restart(plan) }
+    }
+
+    private func addVerbs() {
+        control.commands.add(
+            Verb("status", "Tells which daemons run.") { [unowned self] _ in
+                [
+                    "pid": JSON(Process.id),
+                    "version": .string(apusVersion),
+                    "uptime": JSON((Clock.monotonic() - started).seconds),
+                    "run_dir": .string(runDirectory.path),
+                    "config": JSON(source.file),
+                    "daemons": .array(supervisor.reports.map { $0.json(Clock.monotonic()) }),
+                ]
+            }
+        )
+        control.commands.add(
+            Verb("config-reload", "Reads the configuration again and applies the difference.") {
+                [unowned self] _ throws(ControlError) in
+                do throws(Failure) {
+                    return ["changed": .array(try reload().map(JSON.string))]
+                } catch {
+                    throw ControlError(.failed, error.description)
+                }
+            }
+        )
+        control.commands.add(
+            Verb(
+                "restart",
+                "Ends a daemon and starts it again.",
+                [Argument("daemon", .text, "Its name: rtsp, video.cam.")]
+            ) { [unowned self] arguments throws(ControlError) in
+                let name = arguments.text("daemon") ?? ""
+                guard let plan = supervisor.plans.first(where: { $0.name == name }) else {
+                    let names = supervisor.plans.map(\.name)
+                    throw ControlError(
+                        .outOfRange,
+                        key: "daemon",
+                        "there is no daemon \"\(name)\"\(Suggestion.phrase(for: name, among: names))"
+                    )
+                }
+                supervisor.restart(plan)
+                return [:]
+            }
+        )
+        control.commands.add(
+            Verb("shutdown", "Ends everything.") { [unowned self] _ in
+                loop.later { self.stop() }
+                return [:]
+            }
+        )
+    }
+}
+
+extension ChildReport {
+    /// The report as `status` tells it.
+    fileprivate func json(_ now: Instant) -> JSON {
+        [
+            "name": .string(name),
+            "program": .string(program(of: name)),
+            "camera": JSON(camera(of: name)),
+            "state": .string(state.rawValue),
+            "pid": pid.map { JSON($0) } ?? .null,
+            "uptime": since.map { JSON((now - $0).seconds) } ?? .null,
+            "restarts": JSON(restarts),
+            "last_end": JSON(lastEnd?.description),
+        ]
+    }
+}
