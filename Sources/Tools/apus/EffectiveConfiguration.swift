@@ -22,7 +22,7 @@ struct ConfigurationSource {
         for text in arguments.values("--camera") {
             let camera = try ConfigurationSource.camera(text)
             guard !cameras.contains(where: { $0.name == camera.name }) else {
-                throw Failure(.usage, "--camera \(text): there is a camera \(camera.name) already")
+                throw Failure(.usage, "--camera \"\(text)\": there is a camera \(camera.name) already")
             }
             cameras.append(camera)
         }
@@ -52,13 +52,13 @@ struct ConfigurationSource {
 
     private static func camera(_ text: String) throws(Failure) -> (name: String, source: String) {
         guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-            throw Failure(.usage, "--camera \(text): expected --camera NAME=SOURCE, such as cam=v4l2:/dev/video0")
+            throw Failure(.usage, "--camera \"\(text)\": expected --camera NAME=SOURCE, such as cam=v4l2:/dev/video0")
         }
         let name = String(text[..<equals])
         let source = String(text[text.index(after: equals)...])
-        if let problem = CameraName.problem(with: name) { throw Failure(.usage, "--camera \(text): \(problem)") }
+        if let problem = CameraName.problem(with: name) { throw Failure(.usage, "--camera \"\(text)\": \(problem)") }
         if let expected = SourceScheme.problem(with: source) {
-            throw Failure(.usage, "--camera \(text): expected \(expected)")
+            throw Failure(.usage, "--camera \"\(text)\": expected \(expected)")
         }
         return (name, source)
     }

@@ -43,6 +43,8 @@ final class Up {
     private let control: ControlServer
     private let started = Clock.monotonic()
     private var configuration: Configuration
+    /// The ports that daemons took where the configuration leaves the choice to them, by section.
+    private var pickedPorts: [String: Int] = [:]
     private var exitCode = ExitCode.success
     private var failure: Failure?
 
@@ -141,7 +143,9 @@ final class Up {
         if configuration.authentication == .on {
             log.info("listeners are bound to loopback only; others are served with auth = off in [apus] and listen set")
         }
-        let table = AddressTable(configuration, listeners: listeners())
+        let listeners = listeners()
+        keepPorts(listeners)
+        let table = AddressTable(configuration, listeners: listeners)
         // That nobody reads the table harms nobody.
         _ = try? Terminal.write(table.text)
         Notifier().send("READY=1")
@@ -163,7 +167,28 @@ final class Up {
             }
     }
 
+    /// Makes a port that a daemon picked its own for the time that this instance runs, restarts included.
+    private func keepPorts(_ listeners: [JSON]) {
+        for listener in listeners {
+            guard let section = listener["protocol"]?.string, let port = listener["port"]?.integer else { continue }
+            let configured = section == "rtsp" ? configuration.rtsp.port : configuration.http.port
+            if configured == 0 { pickedPorts[section] = port }
+        }
+        guard !pickedPorts.isEmpty, let (document, _) = try? ConfigDocument.load(runDirectory.configuration) else {
+            return
+        }
+        do throws(SystemError) {
+            try write(document)
+        } catch {
+            log.warn("picked ports are not kept", ["error": error])
+        }
+    }
+
     private func write(_ document: ConfigDocument) throws(SystemError) {
+        var document = document
+        for (section, port) in pickedPorts where document.value(section, "port") == "0" {
+            document.set(section, "port", to: "\(port)")
+        }
         // For the owner alone: sources may hold passwords.
         try File.replace(runDirectory.configuration, with: Array(document.text.utf8).span, mode: 0o600)
     }

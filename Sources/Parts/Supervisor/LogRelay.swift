@@ -2,15 +2,14 @@
 // The daemons' lines on their way to standard error: held back while all start, so that a start that fails says why in
 // one line instead of a page.
 
-import Daemon
-import Loop
+package import Loop
 import Synchronization
-import System
+package import System
 
 /// Passes what the daemons write on to standard error.
-final class LogRelay: Sendable {
+package final class LogRelay: Sendable {
     /// Held back at most, in bytes; more is passed on at once.
-    static let maximumHeld = 256 << 10
+    package static let maximumHeld = 256 << 10
 
     private enum State {
         case holding([UInt8])
@@ -23,10 +22,10 @@ final class LogRelay: Sendable {
     private let state = Mutex(State.holding([]))
     private let reader: Int32
     /// What the daemons write to.
-    let writer: Int32
+    package let writer: Int32
 
     /// Makes the way; it stays open until the process ends.
-    init(_ loop: EventLoop) throws(SystemError) {
+    package init(_ loop: EventLoop) throws(SystemError) {
         let pair = try Socket.pair(.stream)
         reader = pair.first.release()
         writer = pair.second.release()
@@ -36,7 +35,7 @@ final class LogRelay: Sendable {
     }
 
     /// Takes lines.
-    func add(_ bytes: [UInt8]) {
+    package func add(_ bytes: [UInt8]) {
         let passed = state.withLock { state -> [UInt8] in
             switch state {
             case .holding(var held):
@@ -55,7 +54,7 @@ final class LogRelay: Sendable {
     }
 
     /// Passes on what was held back, and all that comes.
-    func pass() {
+    package func pass() {
         drain()
         LogRelay.write(take(.passing))
     }
@@ -63,7 +62,7 @@ final class LogRelay: Sendable {
     /// Passes complaints on and drops log lines, those that were held back, too.
     ///
     /// - Returns: whether there was a complaint.
-    func fail() -> Bool {
+    package func fail() -> Bool {
         drain()
         let complaints = LogRelay.complaints(in: take(.failing))
         LogRelay.write(complaints)
@@ -71,7 +70,7 @@ final class LogRelay: Sendable {
     }
 
     /// Takes all that the daemons have written so far.
-    func drain() {
+    package func drain() {
         var bytes: [UInt8] = []
         while case .bytes? = try? read(reader, appendingTo: &bytes, atMost: 16 << 10) {}
         if !bytes.isEmpty { add(bytes) }
