@@ -1,44 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// One frame as it goes on the wire: all its RTP packets in one buffer.
+// Writing RTP packets into a frame's wire image.
 
-import Bytes
+package import Bytes
 
-/// The RTP packets of one frame, each behind the four bytes that RTSP puts in front of interleaved packets.
-///
-/// Over TCP the whole of `bytes` is sent in one write. Over UDP each packet is sent from its range, which leaves the
-/// four bytes out. An image is reused from frame to frame and allocates nothing once it has grown.
-package struct PacketImage: Sendable {
-    /// `$`, the channel and the length in front of each packet (RFC 2326 §10.12).
-    package static let prefixLength = 4
-
-    /// All packets with their prefixes.
-    package private(set) var bytes: [UInt8] = []
-    /// Where in `bytes` each packet is, without its prefix.
-    package private(set) var packets: [Range<Int>] = []
-
-    /// Makes an image without packets.
-    package init() {}
+/// An RTP packet in an image has the four bytes in front that RTSP wants over TCP (RFC 2326 §10.12); the packet's
+/// range leaves them out, as UDP does.
+extension PacketImage {
+    /// Bytes of `$`, channel and length.
+    package static let interleavedPrefix = 4
 
     /// Bytes of RTP payload in all packets, for the sender report's octet count (RFC 3550 §6.4.1).
-    package var payloadBytes: Int { bytes.count - packets.count * (Self.prefixLength + RTPHeader.length) }
-
-    /// Drops the packets and keeps the memory.
-    package mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
-        packets.removeAll(keepingCapacity: true)
-    }
+    package var payloadBytes: Int { bytes.count - packets.count * (Self.interleavedPrefix + RTPHeader.length) }
 
     /// Puts another interleaved channel in front of every packet.
     package mutating func setChannel(_ channel: UInt8) {
-        for packet in packets { bytes[packet.lowerBound - 3] = channel }
+        for packet in packets { bytes[packet.offset - 3] = channel }
     }
 
     /// Begins a packet whose payload, of `payloadLength` bytes, the caller appends right behind.
     mutating func begin(_ header: RTPHeader, channel: UInt8, payloadLength: Int) {
         let length = RTPHeader.length + payloadLength
-        let start = bytes.count + Self.prefixLength
-        packets.append(start..<(start + length))
-        bytes.append(addingCapacity: Self.prefixLength + RTPHeader.length) { output in
+        packets.append(PacketRange(offset: bytes.count + Self.interleavedPrefix, length: length))
+        bytes.append(addingCapacity: Self.interleavedPrefix + RTPHeader.length) { output in
             output.append(UInt8(ascii: "$"))
             output.append(channel)
             output.append(UInt8(truncatingIfNeeded: length >> 8))

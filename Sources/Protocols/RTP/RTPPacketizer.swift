@@ -38,8 +38,8 @@ package struct RTPPacketizer: Sendable {
     package let channel: UInt8
     /// Payload bytes of the largest packet.
     package let maximumPayload: Int
-    /// The sequence number of the next packet.
-    package private(set) var nextSequence: UInt16
+    /// The sequence number of the next packet; set it back to build an earlier frame's packets again.
+    package var nextSequence: UInt16
     /// The NAL units of the frame at hand.
     private var units: [Range<Int>] = []
 

@@ -94,5 +94,5 @@ enum Depacketizer {
 
 extension PacketImage {
     /// The packets without their prefixes.
-    var separated: [[UInt8]] { packets.map { Array(bytes[$0]) } }
+    var separated: [[UInt8]] { packets.map { Array(bytes[$0.offset..<($0.offset + $0.length)]) } }
 }

@@ -34,7 +34,7 @@ struct PacketizerTests {
         let image = try Self.packetize(.h264, Self.frame([hex("419a22")]))
 
         #expect(image.bytes == hex("24 02 000f 80e0 fffe 01020304 deadbeef 419a22"))
-        #expect(image.packets == [4..<19])
+        #expect(image.packets == [PacketRange(offset: 4, length: 15)])
         #expect(image.payloadBytes == 3)
     }
 
@@ -84,7 +84,7 @@ struct PacketizerTests {
             ] {
                 let image = try Self.packetize(format.codec, Self.frame(units), maximumPayload: limit)
 
-                #expect(image.packets.allSatisfy { $0.count <= limit + RTPHeader.length })
+                #expect(image.packets.allSatisfy { $0.length <= limit + RTPHeader.length })
                 #expect(try Depacketizer.units(format, image.separated) == units, "length \(length)")
             }
         }
@@ -98,9 +98,9 @@ struct PacketizerTests {
         var position = 0
         for packet in image.packets {
             #expect(image.bytes[position] == 0x24 && image.bytes[position + 1] == 7)
-            #expect(Int(image.bytes[position + 2]) << 8 | Int(image.bytes[position + 3]) == packet.count)
-            #expect(packet.lowerBound == position + 4)
-            position = packet.upperBound
+            #expect(Int(image.bytes[position + 2]) << 8 | Int(image.bytes[position + 3]) == packet.length)
+            #expect(packet.offset == position + 4)
+            position = packet.offset + packet.length
         }
         #expect(position == image.bytes.count)
     }
@@ -135,7 +135,7 @@ struct JPEGPayloadTests {
 
             let image = try Depacketizer.image(packets.separated)
 
-            #expect(packets.packets.allSatisfy { $0.count <= 256 + RTPHeader.length })
+            #expect(packets.packets.allSatisfy { $0.length <= 256 + RTPHeader.length })
             #expect(image.width == 320 && image.height == 240)
             #expect(image.type == (restart.isEmpty ? 1 : 65) && image.restartInterval == (restart.isEmpty ? 0 : 40))
             #expect(image.tables == [UInt8](1...128))

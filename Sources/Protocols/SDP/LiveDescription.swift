@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The description of a live stream that DESCRIBE answers with.
+
+package import Media
+
+extension SessionDescription {
+    /// Describes a live session of `media`; RTSP's client gets the addresses from SETUP.
+    ///
+    /// `identifier` makes the session unique and `version` grows when the description changes (RFC 8866 §5.2).
+    package static func live(
+        name: String, identifier: UInt64, version: UInt64, media: [Media]
+    ) -> SessionDescription {
+        SessionDescription(
+            origin: "- \(identifier) \(version) IN IP4 127.0.0.1", name: name, connection: "IN IP4 0.0.0.0",
+            attributes: [Attribute("tool", "Apus"), Attribute("control", "*"), Attribute("range", "npt=now-")],
+            media: media)
+    }
+}
+
+extension SessionDescription.Media {
+    /// Describes a stream of pictures; nil if RTP has no payload format for it here.
+    ///
+    /// `control` is the track's address below the session's; `bandwidth` is in kilobits a second.
+    package init?(
+        video stream: StreamDescription, payloadType: UInt8, control: String, bandwidth: Int? = nil
+    ) {
+        let format = String(payloadType)
+        let encoding: String
+        var parameters: [String] = []
+        switch stream.codec {
+        case .h264:
+            encoding = "H264"
+            parameters = Self.h264Parameters(ParameterSets(.h264, annexB: stream.configuration.span))
+        case .h265:
+            encoding = "H265"
+            parameters = Self.h265Parameters(ParameterSets(.h265, annexB: stream.configuration.span))
+        case .jpeg: encoding = "JPEG"
+        default: return nil
+        }
+        var attributes = [SessionDescription.Attribute("rtpmap", "\(format) \(encoding)/90000")]
+        if !parameters.isEmpty { attributes.append(.init("fmtp", "\(format) \(parameters.joined(separator: ";"))")) }
+        if stream.width > 0, stream.height > 0 {
+            // 3GPP TS 26.234 §5.3.3.2; players size their window by it before the first picture.
+            attributes.append(.init("framesize", "\(format) \(stream.width)-\(stream.height)"))
+        }
+        if stream.frameRate.numerator > 0 { attributes.append(.init("framerate", Self.decimal(stream.frameRate))) }
+        attributes.append(.init("control", control))
+        self.init(kind: "video", formats: [format], bandwidth: bandwidth, attributes: attributes)
+    }
+
+    /// RFC 6184 §8.1.
+    private static func h264Parameters(_ sets: ParameterSets) -> [String] {
+        var parameters = ["packetization-mode=1"]
+        if let first = sets.sequence.first, first.count >= 4 {
+            let id = first[1...3].map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16).uppercased() }.joined()
+            parameters.append("profile-level-id=\(id)")
+        }
+        let all = (sets.sequence + sets.picture).map { Base64.encode($0.span) }
+        if sets.isComplete { parameters.append("sprop-parameter-sets=\(all.joined(separator: ","))") }
+        return parameters
+    }
+
+    /// RFC 7798 §7.1.
+    private static func h265Parameters(_ sets: ParameterSets) -> [String] {
+        guard sets.isComplete else { return [] }
+        return zip(["sprop-vps", "sprop-sps", "sprop-pps"], [sets.video, sets.sequence, sets.picture])
+            .map { name, sets in "\(name)=\(sets.map { Base64.encode($0.span) }.joined(separator: ","))" }
+    }
+
+    /// A rate with at most three decimals, without zeros at its end.
+    private static func decimal(_ rate: Rational) -> String {
+        let thousandths = (UInt64(rate.numerator) * 1000 + UInt64(rate.denominator) / 2) / UInt64(rate.denominator)
+        let (whole, rest) = thousandths.quotientAndRemainder(dividingBy: 1000)
+        if rest == 0 { return String(whole) }
+        var digits = String(String(1000 + rest).dropFirst())
+        while digits.hasSuffix("0") { digits.removeLast() }
+        return "\(whole).\(digits)"
+    }
+}
+
+/// Base64 (RFC 4648 §4), for parameter sets in descriptions.
+package enum Base64 {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// The text of `bytes`, padded.
+    package static func encode(_ bytes: Span<UInt8>) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let count = min(3, bytes.count - start)
+            var group: UInt32 = 0
+            for index in 0..<3 { group = group << 8 | (index < count ? UInt32(bytes[start + index]) : 0) }
+            for index in 0..<4 {
+                text.append(index <= count ? alphabet[Int(group >> UInt32(18 - 6 * index) & 63)] : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server's session: every method in every state.
+
+import Bytes
+import RTSP
+import Testing
+
+@Suite("RTSP server session")
+struct ServerSessionTests {
+    static let url = "rtsp://u:p@h/cam"
+    static let tcp = "RTP/AVP/TCP;unicast;interleaved=0-1"
+    static let udp = "RTP/AVP;unicast;client_port=5000-5001"
+
+    /// A client, a session and a daemon that says yes to everything.
+    struct Rig {
+        var session = ServerSession(identifier: "42", server: "Apus", at: .zero)
+        var sequence = 0
+        var paused = 0
+        var tornDown = 0
+
+        /// Sends a request and answers what the session asks.
+        mutating func send(
+            _ method: RTSPMethod, _ target: String = ServerSessionTests.url, _ headers: [String: String] = [:],
+            version: RTSPVersion = .rtsp10, body: [UInt8] = [], at now: Instant = .zero
+        ) -> RTSPResponse {
+            sequence += 1
+            var request = RTSPRequest(method, target, version: version, body: body)
+            request.headers.add("CSeq", String(sequence))
+            for (name, value) in headers { request.headers.add(name, value) }
+            switch session.handle(request, at: now) {
+            case .respond(let response): return response
+            case .pause(let response):
+                paused += 1
+                return response
+            case .teardown(let response):
+                tornDown += 1
+                return response
+            case .describe: return session.answerDescribe(.success("v=0\r\n"))
+            case .setup(_, _, var transport):
+                if transport.lower == .udp { transport.serverPorts = .init(6000, 6001) }
+                transport.source = 0xABCDEF
+                return session.answerSetup(.success(transport))
+            case .play:
+                return session.answerPlay(
+                    .success(session.tracks.map { .init(track: $0.number, sequence: 7, timestamp: 9) }))
+            }
+        }
+
+        mutating func setUp(_ transport: String = ServerSessionTests.tcp) -> RTSPResponse {
+            send(.setup, ServerSessionTests.url + "/trackID=0", ["Transport": transport])
+        }
+    }
+
+    static let inSession = ["Session": "42"]
+
+    @Test("a session goes from OPTIONS to TEARDOWN")
+    func wholeSession() {
+        var rig = Rig()
+
+        let options = rig.send(.options)
+        #expect(options.status == .ok && options.headers["Public"]?.contains("SET_PARAMETER") == true)
+        #expect(options.headers["CSeq"] == "1" && options.headers["Server"] == "Apus" && options.headers["Session"] == nil)
+        let describe = rig.send(.describe, Self.url, ["Accept": "application/sdp"])
+        #expect(describe.headers["Content-Base"] == "rtsp://h/cam/")
+        #expect(describe.headers["Content-Type"] == "application/sdp" && describe.body == Array("v=0\r\n".utf8))
+        let setup = rig.setUp()
+        #expect(setup.headers["Transport"] == "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=00ABCDEF")
+        #expect(setup.headers["Session"] == "42;timeout=60")
+        let play = rig.send(.play, Self.url + "/", Self.inSession)
+        #expect(play.headers["RTP-Info"] == "url=rtsp://h/cam/trackID=0;seq=7;rtptime=9")
+        #expect(play.headers["Range"] == "npt=now-" && rig.session.isPlaying)
+        #expect(rig.send(.getParameter, Self.url, Self.inSession).status == .ok)
+        #expect(rig.send(.pause, Self.url, Self.inSession).status == .ok && !rig.session.isPlaying)
+        #expect(rig.send(.play, Self.url, Self.inSession).status == .ok && rig.session.isPlaying)
+        #expect(rig.send(.teardown, Self.url, Self.inSession).status == .ok && !rig.session.isPlaying)
+        #expect(rig.paused == 1 && rig.tornDown == 1)
+        #expect(rig.setUp().status == .ok)
+    }
+
+    @Test("over UDP the answer has the ports of both sides")
+    func udpSetup() {
+        var rig = Rig()
+        let setup = rig.setUp(Self.udp)
+        #expect(
+            setup.headers["Transport"]
+                == "RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;ssrc=00ABCDEF")
+    }
+
+    @Test("the first usable offer is taken")
+    func offers() {
+        var rig = Rig()
+        let setup = rig.setUp("RTP/SAVP;unicast;client_port=1-2,RTP/AVP;multicast,\(Self.tcp)")
+        #expect(setup.headers["Transport"]?.hasPrefix("RTP/AVP/TCP") == true)
+    }
+
+    @Test("a second track gets free channels")
+    func channels() {
+        var rig = Rig()
+        _ = rig.setUp()
+        let second = rig.send(
+            .setup, Self.url + "/trackID=1", ["Transport": "RTP/AVP/TCP;interleaved=1-2", "Session": "42"])
+        #expect(second.headers["Transport"]?.contains("interleaved=2-3") == true)
+        #expect(rig.send(.play, Self.url + "/trackID=1", Self.inSession).status == .onlyAggregateAllowed)
+    }
+
+    @Test("a request without CSeq is answered 400, of another version 505, of an unknown method 501")
+    func basics() {
+        var rig = Rig()
+        guard case .respond(let response) = rig.session.handle(RTSPRequest(.options, "*"), at: .zero) else {
+            return #expect(Bool(false), "no response")
+        }
+        #expect(response.status == .badRequest)
+        #expect(rig.send(.options, version: .otherRTSP).status == .versionNotSupported)
+        #expect(rig.send(.other("SING")).status == .notImplemented)
+        #expect(rig.send(.announce).status == .notImplemented && rig.send(.record).status == .notImplemented)
+        #expect(rig.send(.describe, "nonsense").status == .badRequest)
+    }
+
+    @Test("an option that is required and not known is answered 551 with its name")
+    func require() {
+        var rig = Rig()
+        let response = rig.send(.setup, Self.url, ["Require": "implicit-play", "Transport": Self.tcp])
+        #expect(response.status == .optionNotSupported && response.headers["Unsupported"] == "implicit-play")
+    }
+
+    @Test("another session's identifier is answered 454")
+    func otherSession() {
+        var rig = Rig()
+        #expect(rig.send(.play, Self.url, ["Session": "42"]).status == .sessionNotFound)
+        _ = rig.setUp()
+        #expect(rig.send(.play, Self.url, ["Session": "43"]).status == .sessionNotFound)
+        #expect(rig.send(.play, Self.url).status == .sessionNotFound)
+        #expect(rig.send(.teardown, Self.url).status == .sessionNotFound)
+        #expect(rig.send(.play, Self.url, ["Session": "42;timeout=60"]).status == .ok)
+    }
+
+    @Test("a method in the wrong state is answered 455")
+    func wrongState() {
+        var rig = Rig()
+        for method in [RTSPMethod.play, .pause, .teardown] { #expect(rig.send(method).status == .notValidInState) }
+        _ = rig.setUp()
+        let duplicate = rig.send(.setup, Self.url + "/trackID=0", ["Transport": Self.tcp, "Session": "42"])
+        #expect(duplicate.status == .notValidInState)
+        _ = rig.send(.play, Self.url, Self.inSession)
+        let playing = rig.send(.setup, Self.url + "/trackID=1", ["Transport": Self.tcp, "Session": "42"])
+        #expect(playing.status == .notValidInState)
+    }
+
+    @Test("a track of another stream is answered 459, another stream's address 404")
+    func otherStream() {
+        var rig = Rig()
+        _ = rig.setUp()
+        let other = rig.send(.setup, "rtsp://h/other/trackID=1", ["Transport": Self.tcp, "Session": "42"])
+        #expect(other.status == .aggregateNotAllowed)
+        #expect(rig.send(.play, "rtsp://h/other", Self.inSession).status == .notFound)
+    }
+
+    @Test(
+        "a transport that cannot be is answered 461, a malformed one 400",
+        arguments: [
+            ("RTP/AVP;multicast", RTSPStatus.unsupportedTransport), ("RTP/SAVP;unicast;client_port=1-2", .unsupportedTransport),
+            ("RTP/AVP;unicast", .unsupportedTransport), ("RAW/RAW", .unsupportedTransport),
+            ("RTP/AVP/TCP;mode=record", .unsupportedTransport), ("RTP/AVP;client_port=x", .badRequest),
+        ])
+    func transports(header: String, status: RTSPStatus) {
+        var rig = Rig()
+        #expect(rig.setUp(header).status == status)
+        #expect(rig.send(.setup).status == .badRequest)
+    }
+
+    @Test("parameters are not understood, and a description in another form is not to be had")
+    func parameters() {
+        var rig = Rig()
+        #expect(rig.send(.getParameter, Self.url, body: [1]).status == .parameterNotUnderstood)
+        #expect(rig.send(.setParameter, Self.url, body: [1]).status == .parameterNotUnderstood)
+        #expect(rig.send(.setParameter).status == .ok)
+        #expect(rig.send(.describe, Self.url, ["Accept": "text/html"]).status == .notAcceptable)
+        #expect(rig.send(.describe, Self.url, ["Accept": "text/html, */*"]).status == .ok)
+    }
+
+    @Test("the daemon's refusals are passed on with their reason")
+    func refusals() {
+        var session = ServerSession(identifier: "42", server: "Apus", at: .zero)
+        var request = RTSPRequest(.describe, Self.url)
+        request.headers.add("CSeq", "1")
+        let action = session.handle(request, at: .zero)
+        #expect(session.isAnswering && action == .describe(RTSPAddress(Self.url)!))
+        let response = session.answerDescribe(.failure(.init(.unavailable, "no frames yet")))
+        #expect(response.status == .unavailable && response.body == Array("no frames yet\n".utf8))
+        #expect(!session.isAnswering)
+    }
+
+    @Test("a session over UDP ends after the timeout without a sign of life, one over TCP lives with its connection")
+    func timeout() {
+        let minute = Instant.zero + ServerSession.timeout
+        var udp = Rig()
+        _ = udp.setUp(Self.udp)
+        _ = udp.send(.play, Self.url, Self.inSession)
+        #expect(!udp.session.hasExpired(at: minute - .nanoseconds(1)) && udp.session.hasExpired(at: minute))
+        udp.session.noteActivity(at: minute)
+        #expect(!udp.session.hasExpired(at: minute) && udp.session.deadline == minute + ServerSession.timeout)
+        var tcp = Rig()
+        #expect(tcp.session.deadline == minute)
+        _ = tcp.setUp()
+        _ = tcp.send(.play, Self.url, Self.inSession)
+        #expect(tcp.session.deadline == nil)
+    }
+}
