@@ -24,14 +24,18 @@ class ErrorsTest(unittest.TestCase):
     def up(self, *arguments, prefix=(), programs=None, timeout=10):
         """Runs apus up, which must fail; returns its one line."""
         command = [*prefix, str((programs or settings.PROGRAMS) / "apus"), "up", "--run-dir", self.directory / "run"]
-        done = subprocess.run(
-            [str(part) for part in [*command, *arguments]],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            cwd=self.directory,
-        )
+        try:
+            done = subprocess.run(
+                [str(part) for part in [*command, *arguments]],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+                cwd=self.directory,
+            )
+        except subprocess.TimeoutExpired as error:
+            said = (error.stderr or b"").decode(errors="replace")
+            raise AssertionError(f"it still runs after {timeout} s, and said\n{said}") from None
         lines = [line for line in done.stderr.decode().splitlines() if line.strip()]
         self.assertNotEqual(done.returncode, 0, f"it worked, and said {lines}")
         self.assertGreaterEqual(done.returncode, 0, "it ended by a signal")
