@@ -59,17 +59,23 @@ package enum EventDescriptor {
     }
 
     /// Makes the descriptor readable; never waits.
-    package static func signal(_ fd: Int32) {
-        var one: UInt64 = 1
+    package static func signal(_ fd: Int32) { add(fd, 1) }
+
+    /// Adds to the counter, which makes the descriptor readable; never waits.
+    package static func add(_ fd: Int32, _ value: UInt64) {
+        var value = value
         // Safe: eight valid bytes. A full counter fails with EAGAIN and is readable anyway.
-        _ = unsafe Glibc.write(fd, &one, 8)
+        _ = unsafe Glibc.write(fd, &value, 8)
     }
 
     /// Makes the descriptor unreadable until the next signal, and tells whether it was readable.
     @discardableResult
-    package static func clear(_ fd: Int32) -> Bool {
+    package static func clear(_ fd: Int32) -> Bool { take(fd) != nil }
+
+    /// Takes the counter and sets it to 0; nil if it was 0.
+    package static func take(_ fd: Int32) -> UInt64? {
         var count: UInt64 = 0
         // Safe: room for eight bytes.
-        return unsafe Glibc.read(fd, &count, 8) == 8
+        return unsafe Glibc.read(fd, &count, 8) == 8 ? count : nil
     }
 }

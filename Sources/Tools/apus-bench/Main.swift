@@ -1,7 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the program starts.
+// Measures and stresses Apus's parts; `make bench` runs it.
+
+import System
 
 @main
 struct Main {
-    static func main() {}
+    static let usage = """
+        usage: apus-bench [ring]                      measure the ring: wake-up, copies
+               apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
+        """
+
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            switch arguments.first ?? "ring" {
+            case "ring": try RingBenchmark.run()
+            case "stress":
+                try RingStress.run(
+                    frames: arguments.dropFirst().first.flatMap(UInt64.init) ?? 3_000_000,
+                    readers: arguments.dropFirst(2).first.flatMap(Int.init) ?? 4
+                )
+            case "ping-reader": try RingBenchmark.pingReader()
+            case "wake-reader": try RingBenchmark.wakeReader(path: arguments[1])
+            case "stress-writer": try RingStress.writer(path: arguments[1], life: UInt64(arguments[2]) ?? 1)
+            case "stress-reader": try RingStress.reader(path: arguments[1], name: arguments[2])
+            default:
+                print(usage)
+                Process.exit(2)
+            }
+        } catch {
+            try? writeAll(2, Array("apus-bench: \(error)\n".utf8).span)
+            Process.exit(1)
+        }
+    }
 }
