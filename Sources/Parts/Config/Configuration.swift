@@ -6,7 +6,7 @@ package import Media
 /// Everything that can be configured, with defaults filled in.
 package struct Configuration: Sendable, Equatable {
     package let authentication: AuthenticationMode
-    package let log: LogConfiguration
+    package var log: LogConfiguration
     /// In the file's order, never empty; the first one also has the short addresses.
     package let cameras: [CameraConfiguration]
     package let rtsp: RTSPConfiguration

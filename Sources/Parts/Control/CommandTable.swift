@@ -86,19 +86,18 @@ package struct CommandTable {
     }
 
     private func builtInVerbs(_ subscribe: @escaping (Set<String>) -> Void) -> [Verb] {
-        let names = events.map(\.name)
-        return [
-            Verb("help", "Lists all verbs and events.") { _ in json },
-            Verb(
-                "subscribe",
-                "Sends events on this connection, as {\"event\":NAME, …}.",
-                [Argument("events", .choices(names), "The kinds of event to send from now on.")]
-            ) { arguments in
-                let chosen = arguments.texts("events") ?? []
-                subscribe(Set(chosen))
-                return ["events": .array(chosen.map(JSON.string))]
-            },
-        ]
+        let help = Verb("help", "Lists all verbs and events.") { _ in json }
+        guard !events.isEmpty else { return [help] }
+        let subscribe = Verb(
+            "subscribe",
+            "Sends events on this connection, as {\"event\":NAME, …}.",
+            [Argument("events", .choices(events.map(\.name)), "The kinds of event to send from now on.")]
+        ) { arguments in
+            let chosen = arguments.texts("events") ?? []
+            subscribe(Set(chosen))
+            return ["events": .array(chosen.map(JSON.string))]
+        }
+        return [help, subscribe]
     }
 
     private static func reply(_ id: JSON?, _ name: String, _ value: JSON) -> JSON {

@@ -26,13 +26,16 @@ package final class DaemonContext {
     package let control: ControlServer
     /// Adds the daemon's own members to the answer to `status`.
     package var status: () -> [JSON.Member] = { [] }
-    /// Puts a changed configuration in force without a restart; nil if the daemon cannot. Called before
-    /// `configuration` changes. False: what changed needs a restart.
+    /// Puts a changed configuration in force without a restart; nil if the daemon cannot.
+    ///
+    /// Called before `configuration` changes, and only if more than `[log]` did. False: what changed needs a restart.
     package var reload: ((Configuration) -> Bool)?
     /// Set while the daemon sets up if it is not ready when its setup returns; `ready()` is due then.
     package var becomesReadyLater = false
 
     private let configurationFile: String?
+    /// The command line's log level goes before the configuration's.
+    private let hasFixedLogLevel: Bool
     private let notifier = Notifier()
     private let started: Int64
     private var stopHandlers: [() -> Void] = []
@@ -46,6 +49,7 @@ package final class DaemonContext {
         configuration = start.configuration
         runDirectory = start.runDirectory
         configurationFile = start.configurationFile
+        hasFixedLogLevel = start.hasFixedLevel
         loop = try EventLoop()
         control = ControlServer(loop, log)
         started = loop.now.nanoseconds
@@ -94,9 +98,13 @@ package final class DaemonContext {
             throw Failure(.usage, "\(error)")
         }
         guard new != configuration else { return true }
-        guard let reload, reload(new) else { return false }
+        var rest = configuration
+        rest.log = new.log
+        if new != rest {
+            guard let reload, reload(new) else { return false }
+        }
         configuration = new
-        log.level = LogLevel(name: new.log.level) ?? log.level
+        if !hasFixedLogLevel { log.level = LogLevel(name: new.log.level) ?? log.level }
         log.info("configuration reloaded", ["file": file])
         return true
     }

@@ -20,6 +20,7 @@ struct DaemonStart {
     let runDirectory: RunDirectory
     let camera: CameraConfiguration?
     let level: LogLevel
+    let hasFixedLevel: Bool
 }
 
 /// Runs a daemon from its command line to its exit code.
@@ -94,7 +95,8 @@ package enum DaemonMain {
             configurationFile: file,
             runDirectory: runDirectory,
             camera: camera,
-            level: try level(parsed.value("--log-level") ?? configuration.log.level)
+            level: try level(parsed.value("--log-level") ?? configuration.log.level),
+            hasFixedLevel: parsed.has("--log-level")
         )
     }
 

@@ -31,7 +31,8 @@ struct Main {
             apus COMMAND --help tells more. apus up alone starts with the first camera found, or the test pattern.
             """,
         [
-            Up.command, exitCodes, version,
+            Up.command, Status.command, Figures.memoryCommand, Figures.cpuCommand, Ctl.command, ConfigCommand.command,
+            RingCommand.command, exitCodes, version,
         ]
     )
 

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// `apus status`: which daemons run, how they are, what they say of themselves.
+
+import Bytes
+import Control
+import Daemon
+import System
+
+/// Shows a running instance.
+enum Status {
+    static let command = Command(
+        "status",
+        "Shows the daemons, and what the cameras and servers are doing.",
+        options: [.json, .runDirectory]
+    ) { arguments in
+        let instance = try Instance(arguments.runDirectory)
+        let details = instance.daemons.map { daemon in
+            daemon.pid == nil
+                ? JSON.null : (try? Instance.request(daemon.name, "status", [], instance.runDirectory)) ?? nil
+        }
+        if arguments.has("--json") {
+            let daemons = zip(instance.status["daemons"]?.elements ?? [], details)
+                .map { daemon, detail in
+                    JSON.object(daemon.members + [JSON.Member("status", detail)])
+                }
+            let members = instance.status.members.filter { $0.name != "daemons" }
+            try Terminal.write(JSON.object(members + [JSON.Member("daemons", .array(daemons))]).prettyText + "\n")
+        } else {
+            try Terminal.write(text(instance, details))
+        }
+        return .success
+    }
+
+    private static func text(_ instance: Instance, _ details: [JSON]) -> String {
+        var table = Table([["DAEMON", "CAMERA", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEMORY"]])
+        for daemon in instance.daemons {
+            let figures = daemon.pid.flatMap { ProcessFigures($0) }
+            let share = figures.flatMap { figures in
+                daemon.uptime.map { figures.processorTime.seconds / max(0.01, $0) * 100 }
+            }
+            table.append([
+                daemon.program, daemon.camera ?? "", daemon.state, daemon.pid.map { "\($0)" } ?? "",
+                daemon.uptime.map(Format.duration) ?? "", "\(daemon.restarts)",
+                share.map { "\(Format.tenths($0)) %" } ?? "", figures.map { Format.bytes($0.privateBytes) } ?? "",
+            ])
+        }
+        var text = table.text
+        for (daemon, detail) in zip(instance.daemons, details) {
+            let own = detail.members.filter { !common.contains($0.name) }
+            guard !own.isEmpty else { continue }
+            text += "\n\(daemon.program)\(daemon.camera.map { " \($0)" } ?? "")\n"
+            text += Table(rows("  ", .object(own))).text
+        }
+        return text
+    }
+
+    /// What every daemon says, and the table shows already.
+    private static let common: Set<String> = [
+        "daemon", "pid", "version", "ready", "uptime", "log_level", "camera",
+    ]
+
+    /// A value as lines of names and values; a list of objects is one line an object.
+    static func rows(_ indentation: String, _ value: JSON) -> [[String]] {
+        value.members.flatMap { member -> [[String]] in
+            switch member.value {
+            case .object(let members):
+                return members.contains { $0.value.isComposite }
+                    ? [[indentation + member.name]] + rows(indentation + "  ", member.value)
+                    : [[indentation + member.name, line(member.value)]]
+            case .array(let elements):
+                return elements.enumerated()
+                    .map { index, element in
+                        [index == 0 ? indentation + member.name : "", line(element)]
+                    }
+            default: return [[indentation + member.name, line(member.value)]]
+            }
+        }
+    }
+
+    /// A value in one line: objects as `name=value`.
+    private static func line(_ value: JSON) -> String {
+        switch value {
+        case .object(let members): members.map { "\($0.name)=\(line($0.value))" }.joined(separator: " ")
+        case .array(let elements): elements.map(line).joined(separator: ",")
+        case .string(let text): text
+        case .null: "-"
+        default: value.text
+        }
+    }
+}
+
+extension JSON {
+    /// True for objects and arrays.
+    fileprivate var isComposite: Bool {
+        switch self {
+        case .object, .array: true
+        default: false
+        }
+    }
+}
