@@ -12,7 +12,11 @@ import Testing
 @Suite("Foreign readers")
 struct ForeignReaderTests {
     /// Publishes a frame every few milliseconds until the child has ended, and gives what it printed.
-    private func follow(_ path: String, _ arguments: [String], frames: Int) throws -> (status: System.ExitStatus, output: String) {
+    private func follow(
+        _ path: String,
+        _ arguments: [String],
+        frames: Int
+    ) throws -> (status: System.ExitStatus, output: String) {
         let bench = try RingBench()
         let writer = try bench.makeWriter()
         let output = try Socket.pair(.stream)
@@ -27,13 +31,16 @@ struct ForeignReaderTests {
             if writer.hasDemand {
                 published &+= 1
                 try writer.publish(
-                    [UInt8](repeating: published, count: 1000).span, captured: Clock.monotonic(), flags: .keyframe)
+                    [UInt8](repeating: published, count: 1000).span,
+                    captured: Clock.monotonic(),
+                    flags: .keyframe
+                )
             }
             status = try Process.reap(pid)
         }
         var bytes: [UInt8] = []
         _ = try read(output.first.raw, appendingTo: &bytes, atMost: 1 << 20)
-        return (#require(status, "the reader ends"), String(decoding: bytes, as: UTF8.self))
+        return (try #require(status, "the reader ends"), String(decoding: bytes, as: UTF8.self))
     }
 
     /// The project's folder.
@@ -51,7 +58,9 @@ struct ForeignReaderTests {
                 arguments: [
                     "-Wall", "-Wextra", "-Werror", "-I", "\(root)/Sources/C/CApusRing/include",
                     "\(root)/examples/c/follow.c", "\(root)/Sources/C/CApusRing/apus_ring.c", "-o", program,
-                ]))
+                ]
+            )
+        )
         let compiled = try Process.watch(compile)
         #expect(try waitUntilReady(compiled.raw, timeout: .seconds(60)))
         try #require(try Process.reap(compile) == .exited(0))
@@ -82,7 +91,12 @@ struct ForeignReaderTests {
         let attached = try attachWhileTurning(&ring, bench)
         #expect(attached == 0)
         let description = StreamDescription(
-            video: .h265, width: 1920, height: 1080, frameRate: Rational(30000, 1001), configuration: Array(0..<50))
+            video: .h265,
+            width: 1920,
+            height: 1080,
+            frameRate: Rational(30000, 1001),
+            configuration: Array(0..<50)
+        )
         try writer?.update(description)
         try writer?.publish([1, 2, 3].span, captured: Instant(nanoseconds: 5), flags: [.keyframe, .slate])
         try writer?.publish([4, 5].span, captured: Instant(nanoseconds: 9), flags: [])

@@ -53,14 +53,19 @@ private func permittedOrders(_ program: [Operation]) -> [[Operation]] {
             accesses.filter { next in
                 !order.contains(next)
                     && accesses.allSatisfy { $0 >= next || order.contains($0) || mayOvertake(program, $0, next) }
-            }.map { order + [$0] }
+            }
+            .map { order + [$0] }
         }
     }
     return orders.map { $0.map { program[$0] } }
 }
 
 /// Runs two orders in every interleaving and calls `finish` with the bytes and the tail that the reader loaded.
-private func interleave(_ writer: [Operation], _ reader: [Operation], _ finish: (_ bytes: [Int: Int], _ tail: Int) -> Void) {
+private func interleave(
+    _ writer: [Operation],
+    _ reader: [Operation],
+    _ finish: (_ bytes: [Int: Int], _ tail: Int) -> Void
+) {
     struct State {
         var bytes = [0: 1, 1: 1]
         var tail = 0
