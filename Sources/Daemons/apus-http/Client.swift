@@ -254,7 +254,7 @@ final class Client {
                 "viewer left",
                 [
                     "client": id, "peer": connection.peer, "camera": viewing.feed.name, "reason": reason,
-                    "frames": viewing.frames, "skipped": viewing.cursor.drops[.superseded] ?? 0,
+                    "frames": viewing.frames, "skipped": viewing.cursor.drops[.superseded],
                     "seconds": Int((server.loop.now - viewing.since).seconds),
                 ]
             )

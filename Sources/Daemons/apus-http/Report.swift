@@ -102,7 +102,7 @@ final class Report {
                 JSON.Member("seconds", JSON(Int((context.loop.now - viewing.since).seconds))),
                 JSON.Member("frames", JSON(viewing.frames)),
             ]
-            for (reason, count) in viewing.cursor.drops.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for (reason, count) in viewing.cursor.drops.byReason {
                 members.append(JSON.Member("drops_" + reason.rawValue, JSON(count)))
             }
         }

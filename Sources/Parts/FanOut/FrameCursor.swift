@@ -17,6 +17,44 @@ package enum DropReason: String, Sendable, CaseIterable {
     case awaitingKeyframe = "awaiting-keyframe"
 }
 
+/// How many frames a client did not get, by reason. Lies in place, so that a cursor is copied without allocating.
+package struct DropCounts: Sendable, Hashable {
+    private var tooSlow: UInt64 = 0
+    private var overwritten: UInt64 = 0
+    private var superseded: UInt64 = 0
+    private var awaitingKeyframe: UInt64 = 0
+
+    package init() {}
+
+    /// The frames dropped for one reason.
+    package subscript(reason: DropReason) -> UInt64 {
+        get {
+            switch reason {
+            case .tooSlow: tooSlow
+            case .overwritten: overwritten
+            case .superseded: superseded
+            case .awaitingKeyframe: awaitingKeyframe
+            }
+        }
+        set {
+            switch reason {
+            case .tooSlow: tooSlow = newValue
+            case .overwritten: overwritten = newValue
+            case .superseded: superseded = newValue
+            case .awaitingKeyframe: awaitingKeyframe = newValue
+            }
+        }
+    }
+
+    /// The frames dropped for any reason.
+    package var total: UInt64 { tooSlow + overwritten + superseded + awaitingKeyframe }
+
+    /// The reasons that occurred, with their counts.
+    package var byReason: [(reason: DropReason, frames: UInt64)] {
+        DropReason.allCases.map { ($0, self[$0]) }.filter { $0.1 > 0 }
+    }
+}
+
 /// A client's place in a ring: the whole of its send queue.
 package struct FrameCursor: Sendable {
     /// What a client that falls behind is given.
@@ -28,7 +66,7 @@ package struct FrameCursor: Sendable {
     }
 
     /// How many frames the client did not get, by reason.
-    package private(set) var drops: [DropReason: UInt64] = [:]
+    package private(set) var drops = DropCounts()
 
     private let policy: Policy
     private var incarnation: UInt64 = 0
@@ -134,6 +172,6 @@ package struct FrameCursor: Sendable {
     }
 
     private mutating func count(_ frames: UInt64, _ reason: DropReason) {
-        if frames > 0 { drops[reason, default: 0] += frames }
+        drops[reason] += frames
     }
 }
