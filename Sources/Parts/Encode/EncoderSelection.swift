@@ -66,6 +66,13 @@ package struct EncoderSelection: Sendable {
         throw failure
     }
 
+    /// Notes that an encoder failed while it was in use, so that the next `open` takes another.
+    package mutating func refuse(_ report: EncoderReport, because reason: String) {
+        // Software is the last resort: it is tried again.
+        guard report.kind != .software else { return }
+        broken[Failed(kind: report.kind, name: report.chosen)] = reason
+    }
+
     /// Encodes a black picture, to see whether anything comes out.
     private static func tryOut(_ settings: EncoderSettings, _ kind: EncoderKind) throws(EncodeError) {
         /// Hardware may hold back its first units; more than this is too slow for a live stream.

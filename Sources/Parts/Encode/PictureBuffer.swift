@@ -127,7 +127,7 @@ package enum SampleRange: Sendable, Hashable {
 
     /// False while a codec still reads this picture. C: av_frame_is_writable()
     // Safe: the frame lives as long as self.
-    var isWritable: Bool { unsafe av_frame_is_writable(frame) > 0 }
+    package var isWritable: Bool { unsafe av_frame_is_writable(frame) > 0 }
 
     /// The bytes from one row's start to the next row's.
     package func stride(ofPlane plane: Int) -> Int {
@@ -163,6 +163,25 @@ package enum SampleRange: Sendable, Hashable {
         var span = unsafe MutableSpan(_unsafeStart: base, count: stride(ofPlane: plane) * rows(ofPlane: plane))
         defer { withExtendedLifetime(self) {} }
         return body(&span)
+    }
+
+    /// Copies a packed frame with rows `stride` bytes apart, its planes behind each other, as V4L2 gives them.
+    ///
+    /// Rows that `bytes` is too short for are left as they are.
+    package func load(_ bytes: Span<UInt8>, stride: Int) {
+        var offset = 0
+        for plane in 0..<(format?.planeCount ?? 0) {
+            let target = self.stride(ofPlane: plane)
+            let width = min(stride, target)
+            withPlane(plane) { rows in
+                for row in 0..<self.rows(ofPlane: plane) {
+                    let start = offset + row * stride
+                    guard start + width <= bytes.count else { return }
+                    for column in 0..<width { rows[row * target + column] = bytes[start + column] }
+                }
+            }
+            offset += stride * rows(ofPlane: plane)
+        }
     }
 
     /// Lends a plane for reading, laid out as in `withPlane`.

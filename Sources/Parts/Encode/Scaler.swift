@@ -38,9 +38,9 @@ import CSysFFmpeg
         // Safe: the old context is ours, and is gone after this.
         unsafe sws_freeContext(context)
         shapes = nil
+        // Safe: libswscale checks shapes and formats itself, and the context has this one owner.
         let isShrunk = to.width < from.width || to.height < from.height
         let filter = isShrunk ? SWS_AREA : SWS_BILINEAR
-        // Safe: libswscale checks shapes and formats itself, and the context has this one owner.
         unsafe context = sws_getContext(
             from.width,
             from.height,

@@ -72,6 +72,18 @@ package import Media
     func decode(_ packet: borrowing Packet, emit: (PictureBuffer, Instant) -> Void) throws(EncodeError) {
         // Safe: context, packet and frame are owned; the decoder counts its own references.
         try check(unsafe avcodec_send_packet(context.pointer, packet.pointer), "decode \(name)")
+        try receive(emit)
+    }
+
+    /// Gets out the pictures that reordering still holds back; `flush()` must come before the next unit.
+    package func finish(emit: (PictureBuffer, Instant) -> Void) throws(EncodeError) {
+        // Safe: a null packet says that no more come.
+        try check(unsafe avcodec_send_packet(context.pointer, nil), "decode \(name)")
+        try receive(emit)
+    }
+
+    private func receive(_ emit: (PictureBuffer, Instant) -> Void) throws(EncodeError) {
+        // Safe: context and frame are owned; the picture takes the frame's references over.
         while true {
             let code = unsafe avcodec_receive_frame(context.pointer, frame.pointer)
             if code == apus_averror_eagain || code == apus_averror_eof { return }

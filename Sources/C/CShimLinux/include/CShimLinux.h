@@ -5,3 +5,4 @@
 #include "linux_files.h"
 #include "linux_process.h"
 #include "linux_sockets.h"
+#include "v4l2_shim.h"

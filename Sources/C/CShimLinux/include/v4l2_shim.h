@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* V4L2 capture with mapped buffers: the ioctls whose structures have unions, as plain structures. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* All functions return -1 and set errno on failure; a call that a signal interrupts is made again. */
+
+/** Who the device is. `capabilities` are those of this node (V4L2_CAP_DEVICE_CAPS is looked through). */
+struct apus_v4l2_identity {
+    char driver[16];
+    char card[32];
+    char bus[32];
+    uint32_t capabilities;
+};
+int apus_v4l2_identify(int fd, struct apus_v4l2_identity *identity);
+
+/** True (1) if `capabilities` allow capture into mapped buffers. */
+int apus_v4l2_can_capture(uint32_t capabilities);
+
+/** The format with this index; EINVAL past the last. */
+int apus_v4l2_format_at(int fd, uint32_t index, uint32_t *fourcc);
+
+/** A frame size offered: one size (`step` 0), or a range. */
+struct apus_v4l2_sizes {
+    uint32_t min_width, max_width, step_width;
+    uint32_t min_height, max_height, step_height;
+};
+int apus_v4l2_sizes_at(int fd, uint32_t fourcc, uint32_t index, struct apus_v4l2_sizes *sizes);
+
+/** The shortest frame interval with this index, in seconds as a fraction. */
+int apus_v4l2_interval_at(
+    int fd, uint32_t fourcc, uint32_t width, uint32_t height, uint32_t index, uint32_t *numerator,
+    uint32_t *denominator);
+
+/** A format asked for, and then what the driver made of it. `stride` and `length` are in bytes. */
+struct apus_v4l2_format {
+    uint32_t fourcc, width, height, stride, length, is_full_range;
+};
+int apus_v4l2_set_format(int fd, struct apus_v4l2_format *format);
+
+/** Asks for a frame interval; gives what the driver made of it. ENOTSUP if the driver has none to set. */
+int apus_v4l2_set_interval(int fd, uint32_t *numerator, uint32_t *denominator);
+
+/** Asks for so many mapped buffers (0 gives all back); gives how many there are. */
+int apus_v4l2_request_buffers(int fd, uint32_t *count);
+
+/** Maps a buffer for reading; NULL on failure. Pairs with apus_v4l2_unmap(). */
+void *apus_v4l2_map(int fd, uint32_t index, size_t *length);
+void apus_v4l2_unmap(void *start, size_t length);
+
+/** Hands a buffer to the driver. */
+int apus_v4l2_queue(int fd, uint32_t index);
+
+/** A filled buffer. `monotonic_ns` is -1 if the driver's time is of another clock. */
+struct apus_v4l2_frame {
+    uint32_t index, length, sequence, is_damaged;
+    int64_t monotonic_ns;
+};
+int apus_v4l2_dequeue(int fd, struct apus_v4l2_frame *frame);
+
+/** Starts (1) or stops (0) the stream. */
+int apus_v4l2_stream(int fd, int on);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stream of JPEG images: encoded from pictures, or the source's own, untouched; into its ring.
+
+import Bytes
+import Capture
+import Config
+import Control
+import Encode
+import Log
+import Media
+import Ring
+import System
+
+/// The camera's JPEG stream.
+final class JPEGStream {
+    let writer: RingWriter
+    private(set) var configuration: JPEGStreamConfiguration
+    /// What was set by a control verb; nil as configured.
+    var qualityOverride: Int?
+
+    private let log: Logger
+    private var encoder: JPEGEncoder?
+    private var failure: String?
+    private var passes = false
+    private var sourceRate = Rational(0)
+    private var scaler = Scaler()
+    private var pool = PicturePool()
+    private var gate = FrameGate()
+    private var statistics = StreamStatistics()
+    private var isDiscontinuous = false
+
+    init(configuration: JPEGStreamConfiguration, writer: RingWriter, log: Logger) {
+        self.configuration = configuration
+        self.writer = writer
+        self.log = log
+    }
+
+    /// Takes note of what the source gives now.
+    func sourceChanged(_ format: CaptureFormat) {
+        sourceRate = format.frameRate
+        passes = format.codec == .jpeg && (configuration.size == nil || configuration.size?.pixels == format.size)
+    }
+
+    /// Frames are missing from here on.
+    func breakContinuity() { isDiscontinuous = true }
+
+    /// Demand has come or gone: what comes next starts anew.
+    func demandChanged(_ wanted: Bool) {
+        if wanted, !passes { isDiscontinuous = statistics.frames > 0 }
+    }
+
+    /// True if pictures are to be handed to `encode`.
+    var wantsPictures: Bool { !passes && writer.hasDemand }
+
+    /// True if the source's own images go into the ring.
+    var isPassing: Bool { passes }
+
+    func reconfigure(_ new: JPEGStreamConfiguration) { configuration = new }
+
+    /// Publishes an image of the source.
+    func pass(_ image: Span<UInt8>, captured: Instant) {
+        guard passes, gate.admits(captured, rate: configuration.frameRate?.value ?? 0) else { return }
+        if let header = try? JPEGHeader(parsing: image) { describe(Int(header.width), Int(header.height)) }
+        publish(image, captured)
+    }
+
+    /// Encodes a picture and publishes it.
+    func encode(_ picture: PictureBuffer, captured: Instant) {
+        guard wantsPictures else { return }
+        guard gate.admits(captured, rate: configuration.frameRate?.value ?? 0) else {
+            statistics.skipped += 1
+            return
+        }
+        let began = Clock.monotonic()
+        do throws(EncodeError) {
+            let input = try fit(picture)
+            let encoder: JPEGEncoder
+            if let opened = self.encoder { encoder = opened } else { encoder = try JPEGEncoder(quality: quality) }
+            self.encoder = encoder
+            encoder.quality = quality
+            describe(input.width, input.height)
+            try encoder.encode(input) { publish($0, captured) }
+            statistics.encoded(in: Clock.monotonic() - began)
+            failure = nil
+        } catch {
+            statistics.failures += 1
+            if failure == nil { log.error("encoding failed", ["stream": "jpeg", "error": error]) }
+            failure = error.description
+        }
+    }
+
+    private var quality: Int { qualityOverride ?? configuration.quality }
+
+    private func fit(_ picture: PictureBuffer) throws(EncodeError) -> PictureBuffer {
+        let width = configuration.size.map { Int($0.width) } ?? picture.width & ~1
+        let height = configuration.size.map { Int($0.height) } ?? picture.height & ~1
+        if picture.width == width, picture.height == height, picture.format == .yuv420 { return picture }
+        let fitted = try pool.take(width: width, height: height)
+        try scaler.scale(picture, into: fitted)
+        return fitted
+    }
+
+    private func describe(_ width: Int, _ height: Int) {
+        let rate = configuration.frameRate ?? sourceRate
+        let description = StreamDescription(
+            video: .jpeg, width: UInt32(width), height: UInt32(height), frameRate: rate)
+        guard description != writer.store.description else { return }
+        do throws(RingError) { try writer.update(description) } catch {
+            log.error("stream not described", ["stream": "jpeg", "error": error])
+        }
+    }
+
+    private func publish(_ image: Span<UInt8>, _ captured: Instant) {
+        var flags: FrameFlags = .keyframe
+        if isDiscontinuous { flags.insert(.discontinuity) }
+        do throws(RingError) {
+            try writer.publish(image, captured: captured, flags: flags)
+            isDiscontinuous = false
+            statistics.published(image.count, isKeyframe: true, at: Clock.monotonic())
+        } catch {
+            if statistics.failures == 0 {
+                log.warn("an image is not published", ["stream": "jpeg", "error": error, "remedy": "raise ring_size"])
+            }
+            statistics.failures += 1
+            isDiscontinuous = true
+        }
+    }
+
+    var status: JSON {
+        let description = writer.store.description
+        let mode = passes ? "passthrough" : writer.hasDemand ? "encoding" : "idle"
+        var members = [
+            JSON.Member("name", "jpeg"), JSON.Member("codec", "jpeg"),
+            JSON.Member("width", JSON(description.width)), JSON.Member("height", JSON(description.height)),
+            JSON.Member("fps", JSON(description.frameRate.value)), JSON.Member("mode", .string(mode)),
+            JSON.Member("readers", JSON(writer.readerCount)), JSON.Member("demand", JSON(writer.hasDemand)),
+        ]
+        if !passes { members.append(JSON.Member("quality", JSON(quality))) }
+        if let failure { members.append(JSON.Member("error", .string(failure))) }
+        return .object(members + statistics.members)
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is counted of a stream, and at which rate it takes frames.
+
+import Bytes
+import Capture
+import Config
+import Control
+
+/// Counts of one stream, and its rates over the last seconds.
+struct StreamStatistics {
+    /// Rates are taken over so long.
+    private static let window = Duration.seconds(2)
+
+    private(set) var frames: UInt64 = 0
+    private(set) var keyframes: UInt64 = 0
+    private(set) var bytes: UInt64 = 0
+    /// Frames that could not be made or published.
+    var failures: UInt64 = 0
+    /// Pictures left out to keep to the stream's rate.
+    var skipped: UInt64 = 0
+    private var encoding = Duration.zero
+    private var encoded: UInt64 = 0
+
+    private var windowStart = Instant.zero
+    private var windowFrames: UInt64 = 0
+    private var windowBytes: UInt64 = 0
+    private var frameRate = 0.0
+    private var bitrate = 0.0
+
+    mutating func published(_ length: Int, isKeyframe: Bool, at now: Instant) {
+        frames += 1
+        if isKeyframe { keyframes += 1 }
+        bytes += UInt64(length)
+        let elapsed = now - windowStart
+        if elapsed > Self.window {
+            if windowFrames > 0, elapsed < Self.window * 4 {
+                frameRate = Double(frames - windowFrames) / elapsed.seconds
+                bitrate = Double(bytes - windowBytes) * 8 / elapsed.seconds
+            }
+            windowStart = now
+            windowFrames = frames
+            windowBytes = bytes
+        }
+    }
+
+    mutating func encoded(in duration: Duration) {
+        encoded += 1
+        encoding += duration
+    }
+
+    var members: [JSON.Member] {
+        var members = [
+            JSON.Member("frames", JSON(frames)), JSON.Member("keyframes", JSON(keyframes)),
+            JSON.Member("bytes", JSON(bytes)), JSON.Member("fps_measured", JSON((frameRate * 10).rounded() / 10)),
+            JSON.Member("bitrate_measured", JSON(Int(bitrate))), JSON.Member("skipped", JSON(skipped)),
+            JSON.Member("failures", JSON(failures)),
+        ]
+        if encoded > 0 {
+            let mean = encoding.milliseconds / Double(encoded)
+            members.append(JSON.Member("encode_ms", JSON((mean * 100).rounded() / 100)))
+        }
+        return members
+    }
+}
+
+extension PictureSize {
+    /// The size as the capture module has it.
+    var pixels: PixelSize { PixelSize(width: Int(width), height: Int(height)) }
+}
+
+/// Lets through as many frames as a stream's rate allows.
+struct FrameGate {
+    private var due = Instant.zero
+
+    /// True if the frame is to be taken; `rate` in frames per second, 0 for all.
+    mutating func admits(_ captured: Instant, rate: Double) -> Bool {
+        guard rate > 0 else { return true }
+        let interval = Duration.nanoseconds(Int64(1e9 / rate))
+        // Frames come a little early and late: a tenth of the interval is forgiven.
+        guard captured + interval / 10 >= due else { return false }
+        due = due + interval
+        if due < captured || due > captured + interval * 2 { due = captured + interval }
+        return true
+    }
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// One camera: its source, its streams, and the frames between them.
+
+import Bytes
+import Capture
+import Config
+import Control
+import Daemon
+import Encode
+import Log
+import Loop
+import Media
+import Ring
+import System
+
+/// Brings a camera's frames from its source into its rings.
+final class VideoService {
+    private let context: DaemonContext
+    private let camera: CameraConfiguration
+    private let address: SourceAddress
+    private let log: Logger
+    private var session: CaptureSession?
+    private var video: [VideoStream] = []
+    private var jpeg: JPEGStream?
+    private var decoder = UnitDecoder()
+    /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
+    private var waiting: (picture: PictureBuffer, captured: Instant)?
+    private var waitingImage: (bytes: [UInt8], info: UnitInfo)?
+    private var superseded: UInt64 = 0
+
+    /// Opens the rings and starts the source.
+    ///
+    /// - Throws: `Failure` if the configuration or the run directory is no good; a source that fails is tried again.
+    init(_ context: DaemonContext) throws(Failure) {
+        self.context = context
+        log = context.log
+        guard let camera = context.camera else { throw Failure(.usage, "no camera is configured") }
+        self.camera = camera
+        do throws(SourceAddressError) {
+            address = try SourceAddress(parsing: camera.source)
+        } catch {
+            throw Failure(.source, "camera \(camera.name): \(error)")
+        }
+        guard let selection = EncoderSelection(parsing: camera.encoder.rawValue) else {
+            throw Failure(.usage, "camera \(camera.name): unknown encoder \(camera.encoder.rawValue)")
+        }
+        LibraryLog.install()
+        for (name, stream) in [("main", camera.main), ("sub", camera.sub)] {
+            guard let stream else { continue }
+            let writer = try openRing(name, guess(stream), stream.ringSize)
+            let made = VideoStream(name: name, configuration: stream, writer: writer, selection: selection, log: log)
+            writer.onDemandChange = { [unowned self, unowned made] wanted in
+                log.debug("demand", ["stream": name, "wanted": wanted])
+                made.demandChanged(wanted)
+                updateDemand()
+            }
+            video.append(made)
+        }
+        if let stream = camera.jpeg {
+            let description = StreamDescription(
+                video: .jpeg, width: stream.size.map { UInt32($0.width) } ?? 0,
+                height: stream.size.map { UInt32($0.height) } ?? 0, frameRate: stream.frameRate ?? Rational(0))
+            let writer = try openRing("jpeg", description, stream.ringSize)
+            let made = JPEGStream(configuration: stream, writer: writer, log: log)
+            writer.onDemandChange = { [unowned self, unowned made] wanted in
+                log.debug("demand", ["stream": "jpeg", "wanted": wanted])
+                made.demandChanged(wanted)
+                updateDemand()
+            }
+            jpeg = made
+        }
+        addVerbs()
+        context.status = { [unowned self] in status }
+        context.reload = { [unowned self] new in reload(new) }
+        context.onStop { [unowned self] in close() }
+        context.loop.timer(every: .seconds(1)) { [unowned self] in logLibraryMessages() }
+        startSource()
+    }
+
+    private func openRing(
+        _ stream: String, _ description: StreamDescription, _ capacity: Int
+    ) throws(Failure) -> RingWriter {
+        let path = context.runDirectory.ring(camera.name, stream)
+        do throws(RingError) {
+            return try RingWriter(loop: context.loop, path: path, description: description, capacity: capacity)
+        } catch {
+            throw Failure(.failure, "cannot open the ring \(path): \(error)")
+        }
+    }
+
+    /// What a stream will probably be; its first keyframe tells.
+    private func guess(_ stream: VideoStreamConfiguration) -> StreamDescription {
+        StreamDescription(
+            video: stream.codec == .h265 ? .h265 : .h264, width: stream.size.map { UInt32($0.width) } ?? 0,
+            height: stream.size.map { UInt32($0.height) } ?? 0, frameRate: stream.frameRate ?? Rational(0))
+    }
+
+    // MARK: The source
+
+    private func startSource() {
+        var target = CaptureTarget(name: camera.name)
+        if let size = camera.main?.size { target.size = PixelSize(width: Int(size.width), height: Int(size.height)) }
+        if let rate = camera.main?.frameRate { target.frameRate = max(1, Int(rate.value.rounded())) }
+        let events = CaptureEvents(
+            picture: { [unowned self] picture, captured in took(picture, captured) },
+            unit: { [unowned self] info, unit in took(info, unit) },
+            state: { [unowned self] state in changed(state) })
+        let session = CaptureSession(loop: context.loop, address: address, target: target, events: events)
+        self.session = session
+        session.start()
+        updateDemand()
+    }
+
+    private func changed(_ state: CaptureState) {
+        switch state {
+        case .starting: break
+        case .live(let format):
+            let size = format.size.map { "\($0)" } ?? "unknown"
+            log.info(
+                "source live",
+                [
+                    "source": address, "device": format.name, "codec": format.codec?.name ?? "raw", "size": size,
+                    "fps": (format.frameRate.value * 100).rounded() / 100,
+                ])
+            for stream in video { stream.sourceChanged(format) }
+            jpeg?.sourceChanged(format)
+            updateDemand()
+        case .lost(let reason):
+            log.warn("source lost", ["source": address, "reason": reason])
+        case .ended:
+            log.info("source ended", ["source": address])
+        }
+    }
+
+    private var wantsPictures: Bool {
+        video.contains(where: \.wantsPictures) || jpeg?.wantsPictures == true
+    }
+
+    private func updateDemand() { session?.wantsPictures = wantsPictures }
+
+    // MARK: Frames
+
+    private func took(_ picture: PictureBuffer, _ captured: Instant) {
+        noteDiscontinuity()
+        wait(picture, captured)
+    }
+
+    private func took(_ info: UnitInfo, _ unit: Span<UInt8>) {
+        noteDiscontinuity()
+        for stream in video where stream.isPassing { stream.pass(info, unit) }
+        if info.codec == .jpeg {
+            if jpeg?.isPassing == true { jpeg?.pass(unit, captured: info.captured) }
+            guard wantsPictures else { return }
+            if waitingImage == nil {
+                context.loop.later { [weak self] in self?.decodeWaitingImage() }
+            } else {
+                superseded += 1
+            }
+            waitingImage = ([UInt8](unit), info)
+            return
+        }
+        if let (picture, captured) = decoder.take(info, unit, wanted: wantsPictures) { wait(picture, captured) }
+    }
+
+    private func decodeWaitingImage() {
+        guard let (bytes, info) = waitingImage else { return }
+        waitingImage = nil
+        if let (picture, captured) = decoder.take(info, bytes.span, wanted: true) { distribute(picture, captured) }
+    }
+
+    private func wait(_ picture: PictureBuffer, _ captured: Instant) {
+        if waiting == nil {
+            context.loop.later { [weak self] in
+                guard let self, let (picture, captured) = waiting else { return }
+                waiting = nil
+                distribute(picture, captured)
+            }
+        } else {
+            superseded += 1
+        }
+        waiting = (picture, captured)
+    }
+
+    private func distribute(_ picture: PictureBuffer, _ captured: Instant) {
+        for stream in video { stream.encode(picture, captured: captured) }
+        jpeg?.encode(picture, captured: captured)
+        // The first picture only tells the parameter sets: then there may be nothing more to do.
+        updateDemand()
+    }
+
+    private func noteDiscontinuity() {
+        guard session?.takeDiscontinuity() == true else { return }
+        for stream in video { stream.breakContinuity() }
+        jpeg?.breakContinuity()
+    }
+
+    // MARK: Control
+
+    private func addVerbs() {
+        let names = video.map(\.name)
+        guard !names.isEmpty else { return }
+        let stream = Argument("stream", .choice(names), "Which stream.")
+        add(
+            "set-bitrate", "Sets a stream's bitrate until the daemon ends.", stream,
+            Argument("value", .integer(16_000...200_000_000), "Bits per second.")
+        ) { stream, arguments in stream.bitrateOverride = arguments.integer("value") }
+        add(
+            "set-gop", "Sets the time from one keyframe to the next until the daemon ends.", stream,
+            Argument("value", .number(0.1...60), "Seconds.")
+        ) { stream, arguments in
+            stream.gopOverride = arguments.number("value").map { .milliseconds(Int64($0 * 1000)) }
+        }
+        add(
+            "set-fps", "Sets a stream's frames per second, at most the source's, until the daemon ends.", stream,
+            Argument("value", .number(1...240), "Frames per second.")
+        ) { stream, arguments in
+            stream.frameRateOverride = arguments.number("value").map { Rational(UInt32($0 * 1000), 1000) }
+        }
+        add("request-idr", "Makes a stream's next frame a keyframe.", stream, nil) { stream, _ in
+            stream.requestKeyframe()
+        }
+        if jpeg != nil {
+            let quality = Argument("value", .integer(1...100), "1 is smallest, 100 is best.")
+            context.control.commands.add(
+                Verb("set-quality", "Sets the JPEG stream's quality until the daemon ends.", [quality]) {
+                    [unowned self] arguments in
+                    jpeg?.qualityOverride = arguments.integer("value")
+                    return jpeg?.status ?? [:]
+                })
+        }
+    }
+
+    private func add(
+        _ verb: String, _ documentation: String, _ stream: Argument, _ value: Argument?,
+        _ change: @escaping (VideoStream, Arguments) -> Void
+    ) {
+        context.control.commands.add(
+            Verb(verb, documentation, [stream] + (value.map { [$0] } ?? [])) {
+                [unowned self] arguments throws(ControlError) in
+                guard let stream = video.first(where: { $0.name == arguments.text("stream") }) else { return [:] }
+                guard !stream.isPassing else {
+                    throw ControlError(
+                        .failed, key: "stream", "\(stream.name) passes the source on as it is; there is no encoder to set")
+                }
+                change(stream, arguments)
+                return stream.status
+            })
+    }
+
+    /// Takes over what may change while running; false if something else changed.
+    private func reload(_ new: Configuration) -> Bool {
+        guard let changed = new.camera(camera.name), changed.source == camera.source, changed.encoder == camera.encoder,
+            (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
+            (changed.jpeg == nil) == (camera.jpeg == nil)
+        else { return false }
+        for stream in video {
+            guard let next = stream.name == "main" ? changed.main : changed.sub else { return false }
+            let old = stream.configuration
+            guard next.codec == old.codec, next.size == old.size, next.ringSize == old.ringSize else { return false }
+            if stream.isPassing, next.frameRate != old.frameRate { return false }
+        }
+        if let old = jpeg?.configuration, let next = changed.jpeg {
+            guard next.size == old.size, next.ringSize == old.ringSize, next.frameRate == old.frameRate else {
+                return false
+            }
+        }
+        for stream in video {
+            if let next = stream.name == "main" ? changed.main : changed.sub { stream.reconfigure(next) }
+        }
+        if let next = changed.jpeg { jpeg?.reconfigure(next) }
+        return true
+    }
+
+    private var status: [JSON.Member] {
+        var source: [JSON.Member] = [JSON.Member("address", .string(address.description))]
+        switch session?.state {
+        case .live(let format):
+            source.append(JSON.Member("state", "live"))
+            source.append(JSON.Member("device", .string(format.name)))
+            source.append(JSON.Member("codec", .string(format.codec?.name ?? "raw")))
+            if let size = format.size { source.append(JSON.Member("size", .string("\(size)"))) }
+            source.append(JSON.Member("fps", JSON(format.frameRate.value)))
+        case .lost(let reason):
+            source.append(JSON.Member("state", "lost"))
+            source.append(JSON.Member("reason", .string(reason)))
+        case .ended: source.append(JSON.Member("state", "ended"))
+        case .starting, nil: source.append(JSON.Member("state", "starting"))
+        }
+        source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
+        source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
+        source.append(JSON.Member("decode_failures", JSON(decoder.failures)))
+        let streams = video.map(\.status) + (jpeg.map { [$0.status] } ?? [])
+        return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]
+    }
+
+    private func logLibraryMessages() {
+        let (messages, dropped) = LibraryLog.take()
+        for message in messages { log.debug("codec library", ["message": message]) }
+        if dropped > 0 { log.debug("codec library messages left out", ["count": dropped]) }
+    }
+
+    private func close() {
+        session?.stop()
+        for stream in video { stream.writer.close() }
+        jpeg?.writer.close()
+    }
+}

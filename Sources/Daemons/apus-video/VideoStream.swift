@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stream of H.264 or H.265: from pictures by an encoder, or from the source untouched; into its ring.
+
+import Bytes
+import Capture
+import Config
+import Control
+import Encode
+import Log
+import Media
+import Ring
+import System
+
+/// One video stream of the camera.
+final class VideoStream {
+    /// Keyframes that are asked for come no closer than this.
+    static let keyframeDistance = Duration.milliseconds(250)
+    /// After no encoder could be opened, it is tried again so much later.
+    static let retryDelay = Duration.seconds(5)
+    /// What is assumed of a source that does not tell its rate.
+    static let assumedRate = Rational(30)
+
+    let name: String
+    let writer: RingWriter
+    private(set) var configuration: VideoStreamConfiguration
+    /// What was set by control verbs; nil as configured.
+    var bitrateOverride: Int?
+    var gopOverride: Duration?
+    var frameRateOverride: Rational?
+
+    private let log: Logger
+    private var selection: EncoderSelection
+    private var encoder: VideoEncoder?
+    private var report: EncoderReport?
+    private var failure: String?
+    private var retryAt = Instant.zero
+    private var passed: Codec?
+    private var parameterSets = ParameterSets(.h264)
+    private var sourceRate = Rational(0)
+    private var scaler = Scaler()
+    private var pool = PicturePool()
+    private var gate = FrameGate()
+    private var statistics = StreamStatistics()
+    private var isPrimed = false
+    private var isDiscontinuous = false
+    private var wantsKeyframe = false
+    private var lastKeyframe = Instant.zero
+
+    init(
+        name: String, configuration: VideoStreamConfiguration, writer: RingWriter, selection: EncoderSelection,
+        log: Logger
+    ) {
+        self.name = name
+        self.configuration = configuration
+        self.writer = writer
+        self.selection = selection
+        self.log = log
+        writer.onKeyframeRequest = { [unowned self] in wantsKeyframe = true }
+    }
+
+    /// Takes note of what the source gives now: whether it can pass untouched, and at which rate.
+    func sourceChanged(_ format: CaptureFormat) {
+        sourceRate = format.frameRate
+        passed = nil
+        guard let codec = format.codec, accepts(codec), configuration.frameRate == nil, frameRateOverride == nil else {
+            return
+        }
+        if let wanted = configuration.size, let size = format.size, wanted.pixels != size { return }
+        passed = codec
+        encoder = nil
+        parameterSets = ParameterSets(codec == .h265 ? .h265 : .h264)
+    }
+
+    private func accepts(_ codec: Codec) -> Bool {
+        guard name == "main" else { return false }
+        return switch configuration.codec {
+        case .auto: codec == .h264 || codec == .h265
+        case .h264: codec == .h264
+        case .h265: codec == .h265
+        }
+    }
+
+    /// Frames are missing from here on.
+    func breakContinuity() { isDiscontinuous = true }
+
+    /// Demand has come or gone: what comes next starts anew.
+    func demandChanged(_ wanted: Bool) {
+        guard wanted, passed == nil else { return }
+        isDiscontinuous = statistics.frames > 0
+        encoder?.requestKeyframe()
+    }
+
+    /// Makes the next frame a keyframe, as soon as one may come.
+    func requestKeyframe() { wantsKeyframe = true }
+
+    /// True if pictures are to be handed to `encode`.
+    var wantsPictures: Bool { passed == nil && (writer.hasDemand || !isPrimed) }
+
+    /// True if coded frames go into the ring as they are.
+    var isPassing: Bool { passed != nil }
+
+    func reconfigure(_ new: VideoStreamConfiguration) { configuration = new }
+
+    // MARK: Frames
+
+    /// Publishes a coded frame of the source.
+    func pass(_ info: UnitInfo, _ unit: Span<UInt8>) {
+        guard info.codec == passed else { return }
+        if info.isKeyframe { absorbParameterSets(of: unit) }
+        // Nothing can be decoded before the first keyframe.
+        guard isPrimed || info.isKeyframe else { return }
+        isPrimed = true
+        publish(info, unit)
+    }
+
+    /// Encodes a picture and publishes it.
+    func encode(_ picture: PictureBuffer, captured: Instant) {
+        guard wantsPictures else { return }
+        guard gate.admits(captured, rate: rateLimit) else {
+            statistics.skipped += 1
+            return
+        }
+        let began = Clock.monotonic()
+        guard began >= retryAt else { return }
+        do throws(EncodeError) {
+            let settings = settings(for: picture)
+            let encoder = try readyEncoder(settings)
+            let input = try fit(picture, settings)
+            if wantsKeyframe, captured - lastKeyframe >= Self.keyframeDistance {
+                wantsKeyframe = false
+                encoder.requestKeyframe()
+            }
+            try encoder.encode(input, captured: captured) { info, unit in
+                if info.isKeyframe { absorbParameterSets(of: unit) }
+                // Without readers, a first picture is encoded only to learn the parameter sets.
+                if writer.hasDemand { publish(info, unit) } else { encoder.requestKeyframe() }
+                isPrimed = true
+            }
+            statistics.encoded(in: Clock.monotonic() - began)
+            failure = nil
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func publish(_ info: UnitInfo, _ unit: Span<UInt8>) {
+        var flags: FrameFlags = info.isKeyframe ? .keyframe : []
+        if isDiscontinuous || info.isDiscontinuous { flags.insert(.discontinuity) }
+        do throws(RingError) {
+            try writer.publish(unit, captured: info.captured, flags: flags)
+            isDiscontinuous = false
+            if info.isKeyframe { lastKeyframe = info.captured }
+            statistics.published(unit.count, isKeyframe: info.isKeyframe, at: Clock.monotonic())
+        } catch {
+            if statistics.failures == 0 {
+                log.warn("a frame is not published", ["stream": name, "error": error, "remedy": "raise ring_size"])
+            }
+            statistics.failures += 1
+            isDiscontinuous = true
+            encoder?.requestKeyframe()
+        }
+    }
+
+    private func absorbParameterSets(of unit: Span<UInt8>) {
+        let format: NALFormat = (passed ?? encoder?.settings.codec) == .h265 ? .h265 : .h264
+        if parameterSets.format != format { parameterSets = ParameterSets(format) }
+        var changed = false
+        var units = NALUnits(unit)
+        while let range = units.next() {
+            if parameterSets.absorb(unit.extracting(range)) { changed = true }
+        }
+        guard changed || writer.store.description.configuration != parameterSets.annexB else { return }
+        describe()
+    }
+
+    /// Tells readers what the stream is, by its own parameter sets.
+    private func describe() {
+        var size = encoder.map { (UInt32($0.settings.width), UInt32($0.settings.height)) } ?? (0, 0)
+        var rate = encoder?.settings.frameRate ?? sourceRate
+        if let sequence = parameterSets.sequence.last {
+            if parameterSets.format == .h264, let parsed = try? H264.SPS(parsing: sequence.span) {
+                size = (parsed.width, parsed.height)
+                if rate.numerator == 0 { rate = parsed.frameRate ?? rate }
+            } else if parameterSets.format == .h265, let parsed = try? H265.SPS(parsing: sequence.span) {
+                size = (parsed.width, parsed.height)
+                if rate.numerator == 0 { rate = parsed.frameRate ?? rate }
+            }
+        }
+        let description = StreamDescription(
+            video: parameterSets.format.codec, width: size.0, height: size.1, frameRate: rate,
+            configuration: parameterSets.annexB)
+        do throws(RingError) {
+            try writer.update(description)
+            log.info(
+                "stream described",
+                [
+                    "stream": name, "codec": description.codec.name, "size": "\(size.0)x\(size.1)",
+                    "fps": (rate.value * 100).rounded() / 100, "from": report?.chosen ?? "source",
+                ])
+        } catch {
+            log.error("stream not described", ["stream": name, "error": error])
+        }
+    }
+
+    // MARK: The encoder
+
+    private var rateLimit: Double { (frameRateOverride ?? configuration.frameRate)?.value ?? 0 }
+
+    private func settings(for picture: PictureBuffer) -> EncoderSettings {
+        let source = sourceRate.value > 0 ? sourceRate : Self.assumedRate
+        let limit = frameRateOverride ?? configuration.frameRate ?? source
+        let rate = limit.value < source.value ? limit : source
+        let size = configuration.size
+        let gop = gopOverride ?? configuration.gop
+        return EncoderSettings(
+            codec: configuration.codec == .h265 ? .h265 : .h264,
+            width: size.map { Int($0.width) } ?? picture.width & ~1,
+            height: size.map { Int($0.height) } ?? picture.height & ~1, frameRate: rate,
+            bitrate: bitrateOverride ?? configuration.bitrate, gop: max(1, Int((gop.seconds * rate.value).rounded())),
+            range: picture.range)
+    }
+
+    private func readyEncoder(_ settings: EncoderSettings) throws(EncodeError) -> VideoEncoder {
+        if let encoder, encoder.settings == settings || encoder.reconfigure(to: settings) { return encoder }
+        let isFirst = encoder == nil
+        encoder = nil
+        let (opened, report) = try selection.open(settings)
+        encoder = opened
+        if self.report != report {
+            for refusal in report.refused where self.report?.refused.contains(refusal) != true {
+                log.info("encoder refused", ["stream": name, "encoder": refusal.name, "reason": refusal.reason])
+            }
+        }
+        self.report = report
+        log.info(
+            isFirst ? "encoder opened" : "encoder reopened",
+            [
+                "stream": name, "encoder": report.chosen, "size": "\(settings.width)x\(settings.height)",
+                "fps": settings.frameRate.value, "bitrate": settings.bitrate, "gop": settings.gop,
+            ])
+        return opened
+    }
+
+    private func fit(_ picture: PictureBuffer, _ settings: EncoderSettings) throws(EncodeError) -> PictureBuffer {
+        if picture.width == settings.width, picture.height == settings.height, picture.format == .yuv420 {
+            return picture
+        }
+        let fitted = try pool.take(width: settings.width, height: settings.height)
+        try scaler.scale(picture, into: fitted)
+        return fitted
+    }
+
+    private func fail(_ error: EncodeError) {
+        statistics.failures += 1
+        if failure != error.description {
+            log.error("encoding failed", ["stream": name, "error": error])
+        }
+        failure = error.description
+        if let report, encoder != nil {
+            selection.refuse(report, because: error.reason)
+        } else {
+            retryAt = Clock.monotonic() + Self.retryDelay
+        }
+        encoder = nil
+        isDiscontinuous = true
+    }
+
+    // MARK: Status
+
+    var status: JSON {
+        let description = writer.store.description
+        let mode = passed != nil ? "passthrough" : writer.hasDemand ? "encoding" : "idle"
+        var members = [
+            JSON.Member("name", .string(name)), JSON.Member("codec", .string(description.codec.name)),
+            JSON.Member("width", JSON(description.width)), JSON.Member("height", JSON(description.height)),
+            JSON.Member("fps", JSON(description.frameRate.value)), JSON.Member("mode", .string(mode)),
+            JSON.Member("readers", JSON(writer.readerCount)), JSON.Member("demand", JSON(writer.hasDemand)),
+        ]
+        if passed == nil {
+            members.append(JSON.Member("bitrate", JSON(bitrateOverride ?? configuration.bitrate)))
+            members.append(JSON.Member("gop", JSON((gopOverride ?? configuration.gop).seconds)))
+            members.append(JSON.Member("encoder", JSON(report?.chosen)))
+            let refused = report?.refused.map { refusal -> JSON in
+                ["encoder": .string(refusal.name), "reason": .string(refusal.reason)]
+            }
+            members.append(JSON.Member("refused", .array(refused ?? [])))
+        }
+        if let failure { members.append(JSON.Member("error", .string(failure))) }
+        return .object(members + statistics.members)
+    }
+}

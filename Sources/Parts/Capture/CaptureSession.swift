@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// One camera's source, kept alive: started, watched, started again.
+
+package import Bytes
+package import Encode
+package import Loop
+import System
+
+/// What a session hands over. Everything is called on the loop's thread; spans are lent for the call only.
+package struct CaptureEvents {
+    /// An uncompressed 4:2:0 picture, which the receiver may keep.
+    package var picture: (PictureBuffer, Instant) -> Void
+    /// A coded frame in ring form.
+    package var unit: (UnitInfo, Span<UInt8>) -> Void
+    /// The state has changed.
+    package var state: (CaptureState) -> Void
+
+    package init(
+        picture: @escaping (PictureBuffer, Instant) -> Void,
+        unit: @escaping (UnitInfo, Span<UInt8>) -> Void,
+        state: @escaping (CaptureState) -> Void
+    ) {
+        self.picture = picture
+        self.unit = unit
+        self.state = state
+    }
+}
+
+/// What sources that can choose should aim for.
+package struct CaptureTarget: Sendable, Equatable {
+    package var size: PixelSize
+    package var frameRate: Int
+    /// Shown in the test pattern.
+    package var name: String
+
+    package init(size: PixelSize = PixelSize(width: 1920, height: 1080), frameRate: Int = 30, name: String) {
+        self.size = size
+        self.frameRate = frameRate
+        self.name = name
+    }
+}
+
+/// Runs a source, and starts it again with growing waits whenever it is lost.
+///
+/// Capture instants rise strictly, whatever the source says, by at least `step`: consumers derive timestamps of 90 kHz
+/// from them.
+package final class CaptureSession {
+    /// The least distance between two frames' instants.
+    package static let step = Duration.microseconds(100)
+
+    package private(set) var state = CaptureState.starting
+    /// Frames that the source could not deliver.
+    package private(set) var dropped: UInt64 = 0
+    /// How often the source was lost.
+    package private(set) var losses: UInt64 = 0
+
+    private let loop: EventLoop
+    private let address: SourceAddress
+    private let target: CaptureTarget
+    private let events: CaptureEvents
+    private let standardInput: Int32
+    private var source: (any Source)?
+    private var backoff = Backoff()
+    private var retry: LoopTimer?
+    private var lastInstant = Instant.zero
+    private var isDiscontinuous = false
+
+    /// Makes a session that has not started; `standardInput` is what `stdin:` reads from.
+    package init(
+        loop: EventLoop,
+        address: SourceAddress,
+        target: CaptureTarget,
+        events: CaptureEvents,
+        standardInput: Int32 = 0
+    ) {
+        self.loop = loop
+        self.address = address
+        self.target = target
+        self.events = events
+        self.standardInput = standardInput
+    }
+
+    /// Starts the source; if that fails, it is tried again until `stop()`.
+    package func start() { open() }
+
+    /// Stops the source for good.
+    package func stop() {
+        retry?.cancel()
+        source?.stop()
+        source = nil
+    }
+
+    /// True while uncompressed pictures are wanted; sources that make them save the work else.
+    package var wantsPictures = true {
+        didSet { source?.wantsPictures = wantsPictures }
+    }
+
+    /// True once after each loss: the next frame does not follow the one before.
+    package func takeDiscontinuity() -> Bool {
+        defer { isDiscontinuous = false }
+        return isDiscontinuous
+    }
+
+    private func open() {
+        let source = makeSource()
+        self.source = source
+        source.wantsPictures = wantsPictures
+        let output = SourceOutput(
+            picture: { [unowned self] picture, captured in events.picture(picture, rising(captured)) },
+            unit: { [unowned self] info, bytes in
+                var info = info
+                info.captured = rising(info.captured)
+                events.unit(info, bytes)
+            },
+            live: { [unowned self] format in
+                backoff.succeeded(at: loop.now)
+                change(.live(format))
+            },
+            stopped: { [unowned self] error in lost(error) },
+            dropped: { [unowned self] count in dropped += UInt64(count) }
+        )
+        do throws(CaptureError) {
+            try source.start(output)
+        } catch {
+            source.stop()
+            self.source = nil
+            lost(error)
+        }
+    }
+
+    private func lost(_ error: CaptureError?) {
+        isDiscontinuous = true
+        guard let error else {
+            source = nil
+            return change(.ended)
+        }
+        losses += 1
+        change(.lost(reason: error.description))
+        // A pipe stays open, and comes back by itself.
+        if let source, source is PipeSource { return }
+        source = nil
+        let wait = backoff.next(at: loop.now, noise: Random.uint64())
+        retry = loop.timer(after: wait) { [unowned self] in open() }
+    }
+
+    private func change(_ new: CaptureState) {
+        guard state != new else { return }
+        state = new
+        events.state(new)
+    }
+
+    private func rising(_ captured: Instant) -> Instant {
+        lastInstant = max(captured, lastInstant + Self.step)
+        return lastInstant
+    }
+
+    private func makeSource() -> any Source {
+        switch address {
+        case .auto:
+            // Looked for at each start: a camera may have been plugged in meanwhile.
+            guard let device = V4L2Device.firstCamera() else { return makePattern(nil, nil) }
+            return V4L2Source(
+                loop: loop,
+                path: device,
+                request: .init(),
+                target: target.size,
+                frameRate: target.frameRate
+            )
+        case .v4l2(let device, let request):
+            return V4L2Source(
+                loop: loop,
+                path: device,
+                request: request,
+                target: target.size,
+                frameRate: target.frameRate
+            )
+        case .file(let path, let loops): return FileSource(loop: loop, path: path, loops: loops)
+        case .stdin(let codec): return PipeSource(loop: loop, descriptor: standardInput, codec: codec)
+        case .pattern(let size, let frameRate): return makePattern(size, frameRate)
+        }
+    }
+
+    private func makePattern(_ size: PixelSize?, _ frameRate: Int?) -> PatternSource {
+        PatternSource(
+            loop: loop,
+            size: size ?? target.size,
+            frameRate: frameRate ?? target.frameRate,
+            name: target.name
+        )
+    }
+}

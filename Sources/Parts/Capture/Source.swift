@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every source of frames has in common.
+
+import Bytes
+import Encode
+package import Media
+
+/// What a source gives, once it is known.
+package struct CaptureFormat: Sendable, Equatable {
+    /// Nil if the source gives uncompressed pictures.
+    package var codec: Codec?
+    /// Nil if only the frames tell.
+    package var size: PixelSize?
+    /// Frames per second; 0/1 if only the frames tell.
+    package var frameRate: Rational
+    /// What is captured from, for status: a device's name, a file, the pattern.
+    package var name: String
+
+    package init(codec: Codec?, size: PixelSize?, frameRate: Rational, name: String) {
+        self.codec = codec
+        self.size = size
+        self.frameRate = frameRate
+        self.name = name
+    }
+}
+
+/// Where a source is in its life.
+package enum CaptureState: Sendable, Equatable {
+    case starting
+    case live(CaptureFormat)
+    /// It gives nothing for now; it is tried again by itself.
+    case lost(reason: String)
+    /// It is over and stays so: a file that does not loop.
+    case ended
+}
+
+/// Why a source cannot start or go on.
+package struct CaptureError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// What a source hands over. Everything is called on the loop's thread; spans are lent for the call only.
+struct SourceOutput {
+    /// An uncompressed picture, which the receiver may keep.
+    var picture: (PictureBuffer, Instant) -> Void
+    /// A coded frame in ring form: an access unit, or a whole JPEG.
+    var unit: (UnitInfo, Span<UInt8>) -> Void
+    /// The source now gives frames of this format.
+    var live: (CaptureFormat) -> Void
+    /// The source has stopped; nil means its end was reached.
+    var stopped: (CaptureError?) -> Void
+    /// Frames were left out by the source.
+    var dropped: (Int) -> Void
+}
+
+/// One way of getting frames. It starts once; after a loss, a new one is made.
+protocol Source: AnyObject {
+    /// Begins to deliver.
+    ///
+    /// - Throws: `CaptureError` if it cannot; the caller tries again later.
+    func start(_ output: SourceOutput) throws(CaptureError)
+
+    /// Stops for good, and gives back device or file.
+    func stop()
+
+    /// True while uncompressed pictures are wanted; a source that makes them need not while they are not.
+    var wantsPictures: Bool { get set }
+}

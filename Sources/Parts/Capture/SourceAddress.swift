@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source strings: where a camera's frames come from.
+
+package import Media
+
+/// A picture's width and height in pixels.
+package struct PixelSize: Sendable, Hashable, CustomStringConvertible {
+    package var width: Int
+    package var height: Int
+
+    package init(width: Int, height: Int) {
+        self.width = width
+        self.height = height
+    }
+
+    /// Parses "1280x720"; nil if it is none, or a side is odd or out of 16…8192.
+    package init?(parsing text: some StringProtocol) {
+        let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard sides.count == 2, let width = sides[0], let height = sides[1] else { return nil }
+        let range = 16...8192
+        guard range.contains(width), range.contains(height), width % 2 == 0, height % 2 == 0 else { return nil }
+        self.init(width: width, height: height)
+    }
+
+    package var description: String { "\(width)x\(height)" }
+}
+
+/// A parsed source string.
+package enum SourceAddress: Sendable, Equatable {
+    /// The first capture device found, else the pattern.
+    case auto
+    /// A V4L2 capture device.
+    case v4l2(device: String, V4L2Request)
+    /// A media file; `loops` means start again at its end.
+    case file(path: String, loops: Bool)
+    /// Standard input: JPEG images or an H.264 byte stream.
+    case stdin(Codec)
+    /// The test pattern; nil takes the main stream's.
+    case pattern(size: PixelSize?, frameRate: Int?)
+
+    /// What a V4L2 device should be set to; nil takes what it does best.
+    package struct V4L2Request: Sendable, Equatable {
+        package var size: PixelSize?
+        package var frameRate: Int?
+        package var format: V4L2Format?
+
+        package init(size: PixelSize? = nil, frameRate: Int? = nil, format: V4L2Format? = nil) {
+            self.size = size
+            self.frameRate = frameRate
+            self.format = format
+        }
+    }
+
+    /// The schemes that work.
+    package static let schemes = ["auto", "v4l2", "file", "stdin", "pattern"]
+    /// The schemes that are known, but that no code answers yet.
+    package static let plannedSchemes = ["rtsp", "rtsps", "publish", "cvmmap"]
+    /// The longest source string taken.
+    package static let maximumLength = 4096
+
+    /// Parses a source string such as `v4l2:/dev/video0?size=1280x720`.
+    ///
+    /// - Throws: `SourceAddressError`, which names what is wrong and what would be right.
+    package init(parsing text: String) throws(SourceAddressError) {
+        guard text.utf8.count <= Self.maximumLength else {
+            throw SourceAddressError("source is longer than \(Self.maximumLength) bytes")
+        }
+        if text == "auto" {
+            self = .auto
+            return
+        }
+        guard let colon = text.firstIndex(of: ":") else {
+            if text.hasPrefix("/dev/video") { throw SourceAddressError("write v4l2:\(text)") }
+            if text.hasPrefix("/") { throw SourceAddressError("write file:\(text)") }
+            throw Self.unknown(text)
+        }
+        let scheme = String(text[..<colon])
+        let rest = text[text.index(after: colon)...]
+        switch scheme {
+        case "v4l2": self = try Self.v4l2(rest)
+        case "file": self = try Self.file(rest)
+        case "stdin": self = try Self.stdin(rest)
+        case "pattern": self = try Self.pattern(rest)
+        case "auto": throw SourceAddressError("auto stands alone, without a colon")
+        case _ where Self.plannedSchemes.contains(scheme):
+            throw SourceAddressError("source \(scheme): is not supported yet; use one of \(Self.list)")
+        default: throw Self.unknown(scheme)
+        }
+    }
+
+    private static var list: String {
+        schemes.map { $0 == "auto" ? $0 : $0 + ":" }.joined(separator: ", ")
+    }
+
+    private static func unknown(_ scheme: String) -> SourceAddressError {
+        SourceAddressError(
+            "unknown source \"\(scheme)\"; sources are \(list)" + Spelling.hint(for: scheme, among: schemes)
+        )
+    }
+
+    private static func v4l2(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
+        let options = try SourceOptions(rest, of: "v4l2", known: ["size", "fps", "format"])
+        guard options.path.hasPrefix("/dev/") else {
+            throw SourceAddressError("v4l2: needs a device, as in v4l2:/dev/video0")
+        }
+        let request = V4L2Request(
+            size: try options.size(),
+            frameRate: try options.frameRate(),
+            format: try options.choice("format", among: V4L2Format.self)
+        )
+        return .v4l2(device: options.path, request)
+    }
+
+    private static func file(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
+        let options = try SourceOptions(rest, of: "file", known: ["loop"])
+        guard !options.path.isEmpty else { throw SourceAddressError("file: needs a path, as in file:/path/clip.mp4") }
+        return .file(path: options.path, loops: try options.flag("loop", default: true))
+    }
+
+    private static func stdin(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
+        let options = try SourceOptions(rest, of: "stdin", known: [])
+        switch options.path {
+        case "mjpeg": return .stdin(.jpeg)
+        case "h264": return .stdin(.h264)
+        default:
+            throw SourceAddressError(
+                "stdin: takes mjpeg or h264, not \"\(options.path)\""
+                    + Spelling.hint(for: options.path, among: ["mjpeg", "h264"])
+            )
+        }
+    }
+
+    private static func pattern(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
+        let options = try SourceOptions(rest, of: "pattern", known: ["size", "fps"])
+        guard options.path.isEmpty else {
+            throw SourceAddressError("pattern: takes options only, as in pattern:?size=1920x1080&fps=30")
+        }
+        return .pattern(size: try options.size(), frameRate: try options.frameRate())
+    }
+}
+
+extension SourceAddress: CustomStringConvertible {
+    /// The source in as few words as tell it from others.
+    package var description: String {
+        switch self {
+        case .auto: "auto"
+        case .v4l2(let device, _): "v4l2:\(device)"
+        case .file(let path, _): "file:\(path)"
+        case .stdin(let codec): codec == .jpeg ? "stdin:mjpeg" : "stdin:h264"
+        case .pattern: "pattern:"
+        }
+    }
+}
+
+/// What is wrong with a source string.
+package struct SourceAddressError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}

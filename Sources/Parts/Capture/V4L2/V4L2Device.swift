@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// A V4L2 capture device: what it offers, and its mapped buffers.
+
+import Bytes
+import CShimLinux
+import Encode
+import Media
+import System
+
+/// An open capture device. Stops streaming, unmaps and closes when it goes.
+@safe final class V4L2Device {
+    /// The buffers asked for: one being filled, one being read, and two against hiccups.
+    static let bufferCount: UInt32 = 4
+    /// More formats, sizes or intervals than this are not asked for: a driver may never end its list.
+    static let listLimit: UInt32 = 128
+
+    let path: String
+    /// What the device calls itself.
+    let card: String
+    private let file: FileDescriptor
+    // Safe: mapped in startStreaming(), unmapped in close(), lent in between only.
+    private var buffers: [UnsafeRawBufferPointer] = unsafe []
+    private var isStreaming = false
+
+    /// What the device was set to.
+    struct Setting {
+        var format: V4L2Format
+        var size: PixelSize
+        var stride: Int
+        var frameRate: Rational
+        var isFullRange: Bool
+    }
+
+    /// A filled buffer, lent until `requeue`.
+    struct Filled {
+        var index: UInt32
+        var length: Int
+        var sequence: UInt32
+        var isDamaged: Bool
+        var captured: Instant?
+    }
+
+    /// Opens a device node that can capture.
+    init(path: String) throws(CaptureError) {
+        self.path = path
+        do throws(SystemError) {
+            file = try File.open(path, .readWrite, nonBlocking: true)
+        } catch {
+            throw Self.explain(error, path)
+        }
+        var identity = apus_v4l2_identity()
+        // Safe: the call fills in a structure of ours.
+        guard unsafe apus_v4l2_identify(file.raw, &identity) == 0 else {
+            throw CaptureError("\(path): not a V4L2 device (\(SystemError("", code: lastErrorCode).reason))")
+        }
+        // Safe: the shim always ends the name with a NUL.
+        card = unsafe withUnsafeBytes(of: identity.card) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        guard apus_v4l2_can_capture(identity.capabilities) == 1 else {
+            throw CaptureError("\(path): \(card) does not capture video")
+        }
+    }
+
+    deinit { close() }
+
+    var descriptor: Int32 { file.raw }
+
+    /// All modes that the device lists.
+    func modes() -> [V4L2Mode] {
+        var result: [V4L2Mode] = []
+        for index in 0..<Self.listLimit {
+            var fourCC: UInt32 = 0
+            // Safe: this and the calls below fill in variables of ours.
+            guard unsafe apus_v4l2_format_at(file.raw, index, &fourCC) == 0 else { break }
+            for sizeIndex in 0..<Self.listLimit {
+                var sizes = apus_v4l2_sizes()
+                guard unsafe apus_v4l2_sizes_at(file.raw, fourCC, sizeIndex, &sizes) == 0 else { break }
+                for size in Self.candidates(sizes) {
+                    result.append(V4L2Mode(fourCC: fourCC, size: size, frameRate: highestRate(fourCC, size)))
+                }
+                if sizes.step_width != 0 { break }
+            }
+        }
+        return result
+    }
+
+    /// The sizes worth looking at: the one that is offered, or usual ones within the range.
+    private static func candidates(_ sizes: apus_v4l2_sizes) -> [PixelSize] {
+        let largest = PixelSize(width: Int(sizes.max_width), height: Int(sizes.max_height))
+        guard sizes.step_width != 0 else { return [largest] }
+        let usual = [
+            (3840, 2160), (2560, 1440), (1920, 1080), (1280, 720), (800, 600), (640, 480), (640, 360), (320, 240),
+        ]
+        return usual.map { PixelSize(width: $0.0, height: $0.1) }
+            .filter {
+                $0.width <= largest.width && $0.height <= largest.height && $0.width >= Int(sizes.min_width)
+                    && $0.height >= Int(sizes.min_height)
+            }
+    }
+
+    private func highestRate(_ fourCC: UInt32, _ size: PixelSize) -> Double {
+        var best = 0.0
+        for index in 0..<Self.listLimit {
+            var numerator: UInt32 = 0
+            var denominator: UInt32 = 0
+            // Safe: the call fills in variables of ours.
+            let result = unsafe apus_v4l2_interval_at(
+                file.raw,
+                fourCC,
+                UInt32(size.width),
+                UInt32(size.height),
+                index,
+                &numerator,
+                &denominator
+            )
+            guard result == 0 else { break }
+            if numerator > 0 { best = max(best, Double(denominator) / Double(numerator)) }
+        }
+        return best
+    }
+
+    /// Sets format, size and rate as near as the driver gets.
+    func configure(_ mode: V4L2Mode, frameRate: Int) throws(CaptureError) -> Setting {
+        var wanted = apus_v4l2_format()
+        wanted.fourcc = mode.fourCC
+        wanted.width = UInt32(mode.size.width)
+        wanted.height = UInt32(mode.size.height)
+        // Safe: the call fills in a structure of ours.
+        guard unsafe apus_v4l2_set_format(file.raw, &wanted) == 0 else { throw failure("set format") }
+        guard let format = V4L2Format(fourCC: wanted.fourcc) else {
+            throw CaptureError("\(path): the driver insists on a format that is not supported")
+        }
+        let size = PixelSize(width: Int(wanted.width), height: Int(wanted.height))
+        let row = format == .yuyv ? size.width * 2 : size.width
+        let stride = max(Int(wanted.stride), row)
+        var rate = Rational(UInt32(frameRate))
+        var numerator: UInt32 = 1
+        var denominator = UInt32(frameRate)
+        // Safe: the call fills in variables of ours. A device without a rate to set keeps its own.
+        if unsafe apus_v4l2_set_interval(file.raw, &numerator, &denominator) == 0, numerator > 0 {
+            rate = Rational(denominator, numerator)
+        }
+        return Setting(
+            format: format,
+            size: size,
+            stride: stride,
+            frameRate: rate,
+            isFullRange: wanted.is_full_range == 1
+        )
+    }
+
+    /// Maps the buffers, hands them to the driver and starts the stream.
+    func startStreaming() throws(CaptureError) {
+        var count = Self.bufferCount
+        // Safe: the call fills in a variable of ours.
+        guard unsafe apus_v4l2_request_buffers(file.raw, &count) == 0, count > 0 else {
+            throw failure("request buffers")
+        }
+        for index in 0..<count {
+            var length = 0
+            // Safe: the mapping is ours until close() unmaps it.
+            guard let start = unsafe apus_v4l2_map(file.raw, index, &length) else { throw failure("map buffer") }
+            unsafe buffers.append(UnsafeRawBufferPointer(start: start, count: length))
+            guard apus_v4l2_queue(file.raw, index) == 0 else { throw failure("queue buffer") }
+        }
+        guard apus_v4l2_stream(file.raw, 1) == 0 else {
+            if lastErrorCode == Self.noSpace {
+                throw CaptureError(
+                    "\(path): the USB bus has no bandwidth left; try format=mjpeg, or a smaller size or fps"
+                )
+            }
+            throw failure("start stream")
+        }
+        isStreaming = true
+    }
+
+    /// Takes a filled buffer; nil if there is none yet.
+    func dequeue() throws(CaptureError) -> Filled? {
+        var frame = apus_v4l2_frame()
+        // Safe: the call fills in a structure of ours.
+        guard unsafe apus_v4l2_dequeue(file.raw, &frame) == 0 else {
+            if lastErrorCode == Self.tryAgain { return nil }
+            throw failure("take frame")
+        }
+        guard unsafe Int(frame.index) < buffers.count else {
+            throw CaptureError("\(path): the driver gave a buffer that is none")
+        }
+        return Filled(
+            index: frame.index,
+            length: Int(frame.length),
+            sequence: frame.sequence,
+            isDamaged: frame.is_damaged != 0,
+            captured: frame.monotonic_ns > 0 ? Instant(nanoseconds: frame.monotonic_ns) : nil
+        )
+    }
+
+    /// Lends a filled buffer's bytes.
+    func withBytes(_ filled: Filled, _ body: (Span<UInt8>) -> Void) {
+        let buffer = unsafe buffers[Int(filled.index)]
+        // Safe: the driver leaves a dequeued buffer alone until it is queued again, and its length is compared here.
+        let bytes = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer.prefix(filled.length)))
+        body(bytes)
+    }
+
+    /// Gives a buffer back to the driver.
+    func requeue(_ filled: Filled) throws(CaptureError) {
+        guard apus_v4l2_queue(file.raw, filled.index) == 0 else { throw failure("queue buffer") }
+    }
+
+    private func close() {
+        if isStreaming { _ = apus_v4l2_stream(file.raw, 0) }
+        // Safe: the mappings are ours, and nothing refers to them any more.
+        for index in unsafe buffers.indices {
+            let buffer = unsafe buffers[index]
+            if let base = unsafe UnsafeMutableRawPointer(mutating: buffer.baseAddress) {
+                unsafe apus_v4l2_unmap(base, buffer.count)
+            }
+        }
+        unsafe buffers.removeAll()
+    }
+
+    private static let tryAgain: Int32 = 11
+    private static let noSpace: Int32 = 28
+
+    private func failure(_ what: String) -> CaptureError { Self.explain(SystemError(what, code: lastErrorCode), path) }
+
+    /// Says what to do about the failures that users meet.
+    static func explain(_ error: SystemError, _ path: String) -> CaptureError {
+        let remedy =
+            if error.isPermissionDenied {
+                "; add the user to the group video"
+            } else if error.isNotFound {
+                "; is the camera plugged in?"
+            } else if error.isBusy {
+                "; another program is using it"
+            } else {
+                ""
+            }
+        let place = error.call.contains(path) ? path : "\(path): \(error.call)"
+        return CaptureError("\(place): \(error.reason)\(remedy)")
+    }
+
+    /// The device nodes of this machine in the kernel's order.
+    static func nodes() -> [String] {
+        let names = (try? File.list("/dev")) ?? []
+        return names.compactMap { name -> Int? in name.hasPrefix("video") ? Int(name.dropFirst(5)) : nil }
+            .sorted()
+            .map { "/dev/video\($0)" }
+    }
+
+    /// The first node that captures in a format taken here; nil if there is none.
+    static func firstCamera() -> String? {
+        nodes()
+            .first { path in
+                guard let device = try? V4L2Device(path: path) else { return false }
+                return device.modes().contains { V4L2Format(fourCC: $0.fourCC) != nil }
+            }
+    }
+}
