@@ -103,7 +103,11 @@ final class JPEGStream {
     private func describe(_ width: Int, _ height: Int) {
         let rate = configuration.frameRate ?? sourceRate
         let description = StreamDescription(
-            video: .jpeg, width: UInt32(width), height: UInt32(height), frameRate: rate)
+            video: .jpeg,
+            width: UInt32(width),
+            height: UInt32(height),
+            frameRate: rate
+        )
         guard description != writer.store.description else { return }
         do throws(RingError) { try writer.update(description) } catch {
             log.error("stream not described", ["stream": "jpeg", "error": error])

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the program starts.
+// apus-video: takes one camera's frames and publishes its streams.
+
+import Daemon
 
 @main
 struct Main {
-    static func main() {}
+    static func main() {
+        DaemonMain.run("apus-video", "Takes a camera's frames and publishes its streams.", scope: .oneCamera) {
+            context in try VideoService(context)
+        }
+    }
 }

@@ -58,8 +58,11 @@ final class VideoService {
         }
         if let stream = camera.jpeg {
             let description = StreamDescription(
-                video: .jpeg, width: stream.size.map { UInt32($0.width) } ?? 0,
-                height: stream.size.map { UInt32($0.height) } ?? 0, frameRate: stream.frameRate ?? Rational(0))
+                video: .jpeg,
+                width: stream.size.map { UInt32($0.width) } ?? 0,
+                height: stream.size.map { UInt32($0.height) } ?? 0,
+                frameRate: stream.frameRate ?? Rational(0)
+            )
             let writer = try openRing("jpeg", description, stream.ringSize)
             let made = JPEGStream(configuration: stream, writer: writer, log: log)
             writer.onDemandChange = { [unowned self, unowned made] wanted in
@@ -78,7 +81,9 @@ final class VideoService {
     }
 
     private func openRing(
-        _ stream: String, _ description: StreamDescription, _ capacity: Int
+        _ stream: String,
+        _ description: StreamDescription,
+        _ capacity: Int
     ) throws(Failure) -> RingWriter {
         let path = context.runDirectory.ring(camera.name, stream)
         do throws(RingError) {
@@ -91,8 +96,11 @@ final class VideoService {
     /// What a stream will probably be; its first keyframe tells.
     private func guess(_ stream: VideoStreamConfiguration) -> StreamDescription {
         StreamDescription(
-            video: stream.codec == .h265 ? .h265 : .h264, width: stream.size.map { UInt32($0.width) } ?? 0,
-            height: stream.size.map { UInt32($0.height) } ?? 0, frameRate: stream.frameRate ?? Rational(0))
+            video: stream.codec == .h265 ? .h265 : .h264,
+            width: stream.size.map { UInt32($0.width) } ?? 0,
+            height: stream.size.map { UInt32($0.height) } ?? 0,
+            frameRate: stream.frameRate ?? Rational(0)
+        )
     }
 
     // MARK: The source
@@ -104,7 +112,8 @@ final class VideoService {
         let events = CaptureEvents(
             picture: { [unowned self] picture, captured in took(picture, captured) },
             unit: { [unowned self] info, unit in took(info, unit) },
-            state: { [unowned self] state in changed(state) })
+            state: { [unowned self] state in changed(state) }
+        )
         let session = CaptureSession(loop: context.loop, address: address, target: target, events: events)
         self.session = session
         session.start()
@@ -121,7 +130,8 @@ final class VideoService {
                 [
                     "source": address, "device": format.name, "codec": format.codec?.name ?? "raw", "size": size,
                     "fps": (format.frameRate.value * 100).rounded() / 100,
-                ])
+                ]
+            )
             for stream in video { stream.sourceChanged(format) }
             jpeg?.sourceChanged(format)
             updateDemand()
@@ -201,17 +211,23 @@ final class VideoService {
         guard !names.isEmpty else { return }
         let stream = Argument("stream", .choice(names), "Which stream.")
         add(
-            "set-bitrate", "Sets a stream's bitrate until the daemon ends.", stream,
+            "set-bitrate",
+            "Sets a stream's bitrate until the daemon ends.",
+            stream,
             Argument("value", .integer(16_000...200_000_000), "Bits per second.")
         ) { stream, arguments in stream.bitrateOverride = arguments.integer("value") }
         add(
-            "set-gop", "Sets the time from one keyframe to the next until the daemon ends.", stream,
+            "set-gop",
+            "Sets the time from one keyframe to the next until the daemon ends.",
+            stream,
             Argument("value", .number(0.1...60), "Seconds.")
         ) { stream, arguments in
             stream.gopOverride = arguments.number("value").map { .milliseconds(Int64($0 * 1000)) }
         }
         add(
-            "set-fps", "Sets a stream's frames per second, at most the source's, until the daemon ends.", stream,
+            "set-fps",
+            "Sets a stream's frames per second, at most the source's, until the daemon ends.",
+            stream,
             Argument("value", .number(1...240), "Frames per second.")
         ) { stream, arguments in
             stream.frameRateOverride = arguments.number("value").map { Rational(UInt32($0 * 1000), 1000) }
@@ -226,12 +242,16 @@ final class VideoService {
                     [unowned self] arguments in
                     jpeg?.qualityOverride = arguments.integer("value")
                     return jpeg?.status ?? [:]
-                })
+                }
+            )
         }
     }
 
     private func add(
-        _ verb: String, _ documentation: String, _ stream: Argument, _ value: Argument?,
+        _ verb: String,
+        _ documentation: String,
+        _ stream: Argument,
+        _ value: Argument?,
         _ change: @escaping (VideoStream, Arguments) -> Void
     ) {
         context.control.commands.add(
@@ -240,11 +260,15 @@ final class VideoService {
                 guard let stream = video.first(where: { $0.name == arguments.text("stream") }) else { return [:] }
                 guard !stream.isPassing else {
                     throw ControlError(
-                        .failed, key: "stream", "\(stream.name) passes the source on as it is; there is no encoder to set")
+                        .failed,
+                        key: "stream",
+                        "\(stream.name) passes the source on as it is; there is no encoder to set"
+                    )
                 }
                 change(stream, arguments)
                 return stream.status
-            })
+            }
+        )
     }
 
     /// Takes over what may change while running; false if something else changed.

@@ -47,7 +47,10 @@ final class VideoStream {
     private var lastKeyframe = Instant.zero
 
     init(
-        name: String, configuration: VideoStreamConfiguration, writer: RingWriter, selection: EncoderSelection,
+        name: String,
+        configuration: VideoStreamConfiguration,
+        writer: RingWriter,
+        selection: EncoderSelection,
         log: Logger
     ) {
         self.name = name
@@ -187,8 +190,12 @@ final class VideoStream {
             }
         }
         let description = StreamDescription(
-            video: parameterSets.format.codec, width: size.0, height: size.1, frameRate: rate,
-            configuration: parameterSets.annexB)
+            video: parameterSets.format.codec,
+            width: size.0,
+            height: size.1,
+            frameRate: rate,
+            configuration: parameterSets.annexB
+        )
         do throws(RingError) {
             try writer.update(description)
             log.info(
@@ -196,7 +203,8 @@ final class VideoStream {
                 [
                     "stream": name, "codec": description.codec.name, "size": "\(size.0)x\(size.1)",
                     "fps": (rate.value * 100).rounded() / 100, "from": report?.chosen ?? "source",
-                ])
+                ]
+            )
         } catch {
             log.error("stream not described", ["stream": name, "error": error])
         }
@@ -215,9 +223,12 @@ final class VideoStream {
         return EncoderSettings(
             codec: configuration.codec == .h265 ? .h265 : .h264,
             width: size.map { Int($0.width) } ?? picture.width & ~1,
-            height: size.map { Int($0.height) } ?? picture.height & ~1, frameRate: rate,
-            bitrate: bitrateOverride ?? configuration.bitrate, gop: max(1, Int((gop.seconds * rate.value).rounded())),
-            range: picture.range)
+            height: size.map { Int($0.height) } ?? picture.height & ~1,
+            frameRate: rate,
+            bitrate: bitrateOverride ?? configuration.bitrate,
+            gop: max(1, Int((gop.seconds * rate.value).rounded())),
+            range: picture.range
+        )
     }
 
     private func readyEncoder(_ settings: EncoderSettings) throws(EncodeError) -> VideoEncoder {
@@ -237,7 +248,8 @@ final class VideoStream {
             [
                 "stream": name, "encoder": report.chosen, "size": "\(settings.width)x\(settings.height)",
                 "fps": settings.frameRate.value, "bitrate": settings.bitrate, "gop": settings.gop,
-            ])
+            ]
+        )
         return opened
     }
 
@@ -280,9 +292,10 @@ final class VideoStream {
             members.append(JSON.Member("bitrate", JSON(bitrateOverride ?? configuration.bitrate)))
             members.append(JSON.Member("gop", JSON((gopOverride ?? configuration.gop).seconds)))
             members.append(JSON.Member("encoder", JSON(report?.chosen)))
-            let refused = report?.refused.map { refusal -> JSON in
-                ["encoder": .string(refusal.name), "reason": .string(refusal.reason)]
-            }
+            let refused = report?.refused
+                .map { refusal -> JSON in
+                    ["encoder": .string(refusal.name), "reason": .string(refusal.reason)]
+                }
             members.append(JSON.Member("refused", .array(refused ?? [])))
         }
         if let failure { members.append(JSON.Member("error", .string(failure))) }
