@@ -47,6 +47,10 @@ fuzz: ## fuzz every parser for FUZZ_SECONDS (30) each
 bench: build ## measure the ring: wake-up latency, copies, throughput
 	$(release)/apus-bench $(ARGS)
 
+stress: build ## prove on this machine that no torn frame is accepted: ThreadSanitizer, then killed processes
+	APUS_STRESS_FRAMES=1000000 $(SWIFT) test --sanitize thread --scratch-path .build/tsan --filter RingStressTests
+	$(release)/apus-bench stress $(ARGS)
+
 install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
