@@ -29,7 +29,8 @@ struct AnnexBTests {
             ("000001 6500000301 000001 41", ["6500000301", "41"]),
             ("000001 65010001 000001 41", ["65010001", "41"]),
             ("0001 0001", []),
-        ])
+        ]
+    )
     func iteration(stream: String, expected: [String]) {
         #expect(Self.units(hex(stream)) == expected.map(hex))
     }
@@ -50,7 +51,9 @@ struct AccessUnitSplitterTests {
     }
 
     static func split(
-        _ format: NALFormat, _ chunks: [[UInt8]], limit: Int = AccessUnitSplitter.maximumLength
+        _ format: NALFormat,
+        _ chunks: [[UInt8]],
+        limit: Int = AccessUnitSplitter.maximumLength
     ) -> (units: [Unit], splitter: AccessUnitSplitter) {
         var splitter = AccessUnitSplitter(format, limit: limit)
         var units: [Unit] = []
@@ -69,7 +72,8 @@ struct AccessUnitSplitterTests {
     static let pps = "00000001 68ce0fc8"
     static let stream = hex(
         "000001 0910 \(sps) \(pps) 000001 658884 00 000001 650040aa 00000001 0930 000001 419a22 00000001 0950 00000001"
-            + " 658833 00000001 419a55")
+            + " 658833 00000001 419a55"
+    )
     static let expected = [
         Unit(isKeyframe: true, bytes: hex("00000001 0910 \(sps) \(pps) 00000001 658884 00000001 650040aa")),
         Unit(isKeyframe: false, bytes: hex("00000001 0930 00000001 419a22")),
@@ -117,7 +121,8 @@ struct AccessUnitSplitterTests {
                 Unit(isKeyframe: true, bytes: hex(key)),
                 Unit(isKeyframe: false, bytes: hex("00000001 0201d0aa 00000001 02015011")),
                 Unit(isKeyframe: false, bytes: hex("00000001 0201d0bb")),
-            ])
+            ]
+        )
     }
 
     @Test("bytes in front of the first start code are counted and dropped")
@@ -134,7 +139,8 @@ struct AccessUnitSplitterTests {
         let tooLong = fits + [0x88]
         let small = hex("00000001 419a22")
         let stream = fits + small + tooLong + small
-        let chunks = stride(from: 0, to: stream.count, by: chunk).map { Array(stream[$0..<min($0 + chunk, stream.count)]) }
+        let chunks = stride(from: 0, to: stream.count, by: chunk)
+            .map { Array(stream[$0..<min($0 + chunk, stream.count)]) }
 
         let (units, splitter) = Self.split(.h264, chunks, limit: 100)
 

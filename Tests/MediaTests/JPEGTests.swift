@@ -20,7 +20,8 @@ enum SampleJPEG {
 @Suite("JPEG splitter")
 struct JPEGSplitterTests {
     static func split(
-        _ chunks: [[UInt8]], limit: Int = JPEGSplitter.maximumLength
+        _ chunks: [[UInt8]],
+        limit: Int = JPEGSplitter.maximumLength
     ) -> (images: [[UInt8]], splitter: JPEGSplitter) {
         var splitter = JPEGSplitter(limit: limit)
         var images: [[UInt8]] = []
@@ -68,7 +69,8 @@ struct JPEGSplitterTests {
             ("ffd8 ffda", .missing(0xC0)),
             ("ffd8 ffc0 0002 ffda 0002 12 ff50", .marker(0x50)),
             ("ffd8 ffc0 0002 ffda 0002 12", .marker(0xD8)),
-        ])
+        ]
+    )
     func rejection(broken: String, reason: JPEGWalker.Reason) {
         let (images, splitter) = Self.split([hex(broken) + Self.image])
 
@@ -82,7 +84,8 @@ struct JPEGSplitterTests {
         var longer = Self.image
         longer.insert(0x42, at: longer.count - 2)
         let stream = Self.image + longer + Self.image
-        let chunks = stride(from: 0, to: stream.count, by: chunk).map { Array(stream[$0..<min($0 + chunk, stream.count)]) }
+        let chunks = stride(from: 0, to: stream.count, by: chunk)
+            .map { Array(stream[$0..<min($0 + chunk, stream.count)]) }
 
         let (images, splitter) = Self.split(chunks, limit: Self.image.count)
 
@@ -125,7 +128,9 @@ struct JPEGHeaderTests {
         let header = try JPEGHeader(parsing: image.span)
 
         #expect(header.width == 320 && header.height == 240 && header.frameType == 0xC0)
-        #expect(header.componentCount == 3 && header.components[0].horizontal == 2 && header.components[0].vertical == 2)
+        #expect(
+            header.componentCount == 3 && header.components[0].horizontal == 2 && header.components[0].vertical == 2
+        )
         #expect(header.components[1].table == 1 && header.components[2].horizontal == 1)
         #expect(image[header.quantisationOffsets[0]] == 1 && image[header.quantisationOffsets[1]] == 65)
         #expect(header.restartInterval == 40)
@@ -144,7 +149,8 @@ struct JPEGHeaderTests {
 
     @Test("missing Huffman tables are seen and the standard ones put in")
     func insertion() throws {
-        let bare = SampleJPEG.start + SampleJPEG.tables + SampleJPEG.frame + SampleJPEG.scanHeader + SampleJPEG.scan
+        let bare =
+            SampleJPEG.start + SampleJPEG.tables + SampleJPEG.frame + SampleJPEG.scanHeader + SampleJPEG.scan
             + SampleJPEG.end
         let header = try JPEGHeader(parsing: bare.span)
         #expect(!header.hasHuffmanTables)

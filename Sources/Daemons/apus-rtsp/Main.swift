@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the program starts.
 
+import Daemon
+
 @main
 struct Main {
-    static func main() {}
+    static func main() {
+        DaemonMain.run("apus-rtsp", "Serves the cameras' streams over RTSP.") { context in
+            try Server(context)
+        }
+    }
 }

@@ -37,7 +37,9 @@ package struct JPEGPayload: Sendable, Hashable {
         }
         guard header.componentCount == 3 else {
             throw .unsupported(
-                field: "JPEG for RTP: only three components, count", value: UInt64(header.componentCount))
+                field: "JPEG for RTP: only three components, count",
+                value: UInt64(header.componentCount)
+            )
         }
         guard header.hasStandardHuffmanTables else {
             throw .unsupported(field: "JPEG for RTP: optimised Huffman tables", value: 0)
@@ -67,7 +69,8 @@ package struct JPEGPayload: Sendable, Hashable {
         default:
             throw .unsupported(
                 field: "JPEG for RTP: only 4:2:0 and 4:2:2, sampling",
-                value: UInt64(luminance.horizontal << 4 | luminance.vertical))
+                value: UInt64(luminance.horizontal << 4 | luminance.vertical)
+            )
         }
     }
 
@@ -92,7 +95,9 @@ package struct JPEGPayload: Sendable, Hashable {
 extension RTPPacketizer {
     /// Cuts the scan data into packets; tables travel with every frame's first packet (§3.1.8, Q = 255).
     mutating func packetizeJPEG(
-        _ frame: Span<UInt8>, _ timestamp: UInt32, into image: inout PacketImage
+        _ frame: Span<UInt8>,
+        _ timestamp: UInt32,
+        into image: inout PacketImage
     ) throws(WireError) {
         let payload = try JPEGPayload(frame)
         var offset = payload.scan.lowerBound

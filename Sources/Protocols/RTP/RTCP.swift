@@ -47,8 +47,13 @@ package enum RTCP {
         package var delaySinceLastReport: UInt32
 
         package init(
-            source: UInt32, fractionLost: UInt8, lost: Int32, highestSequence: UInt32, jitter: UInt32,
-            lastReport: UInt32, delaySinceLastReport: UInt32
+            source: UInt32,
+            fractionLost: UInt8,
+            lost: Int32,
+            highestSequence: UInt32,
+            jitter: UInt32,
+            lastReport: UInt32,
+            delaySinceLastReport: UInt32
         ) {
             self.source = source
             self.fractionLost = fractionLost
@@ -145,7 +150,10 @@ package enum RTCPPacket: Sendable, Hashable {
     }
 
     private static func parse(
-        type: UInt8, count: Int, hasPadding: Bool, _ body: Span<UInt8>
+        type: UInt8,
+        count: Int,
+        hasPadding: Bool,
+        _ body: Span<UInt8>
     ) throws(WireError) -> RTCPPacket {
         var end = body.count
         if hasPadding {
@@ -156,8 +164,12 @@ package enum RTCPPacket: Sendable, Hashable {
         switch type {
         case RTCP.senderReport:
             let info = try RTCP.SenderInfo(
-                source: reader.uint32(), time: NTPTime(rawValue: reader.uint64()), timestamp: reader.uint32(),
-                packets: reader.uint32(), octets: reader.uint32())
+                source: reader.uint32(),
+                time: NTPTime(rawValue: reader.uint64()),
+                timestamp: reader.uint32(),
+                packets: reader.uint32(),
+                octets: reader.uint32()
+            )
             return try .senderReport(info, blocks(count, &reader))
         case RTCP.receiverReport:
             return try .receiverReport(source: reader.uint32(), blocks(count, &reader))
@@ -180,10 +192,16 @@ package enum RTCPPacket: Sendable, Hashable {
             let loss = try reader.uint32()
             try blocks.append(
                 RTCP.ReportBlock(
-                    source: source, fractionLost: UInt8(loss >> 24),
+                    source: source,
+                    fractionLost: UInt8(loss >> 24),
                     // 24 bits with a sign.
-                    lost: Int32(bitPattern: loss << 8) >> 8, highestSequence: reader.uint32(), jitter: reader.uint32(),
-                    lastReport: reader.uint32(), delaySinceLastReport: reader.uint32()))
+                    lost: Int32(bitPattern: loss << 8) >> 8,
+                    highestSequence: reader.uint32(),
+                    jitter: reader.uint32(),
+                    lastReport: reader.uint32(),
+                    delaySinceLastReport: reader.uint32()
+                )
+            )
         }
         return blocks
     }

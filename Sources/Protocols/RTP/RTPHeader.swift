@@ -38,8 +38,12 @@ package struct RTPPacket: Sendable, Hashable {
         guard first >> 6 == 2 else { throw .invalid(field: "RTP version", value: UInt64(first >> 6)) }
         let second = try reader.uint8()
         header = try RTPHeader(
-            payloadType: second & 0x7F, marker: second & 0x80 != 0, sequence: reader.uint16(),
-            timestamp: reader.uint32(), source: reader.uint32())
+            payloadType: second & 0x7F,
+            marker: second & 0x80 != 0,
+            sequence: reader.uint16(),
+            timestamp: reader.uint32(),
+            source: reader.uint32()
+        )
         try reader.skip(4 * Int(first & 0x0F))
         if first & 0x10 != 0 {
             try reader.skip(2)

@@ -45,11 +45,17 @@ package struct RTPPacketizer: Sendable {
 
     /// Starts with `firstSequence`, which the caller chooses at random (RFC 3550 §5.1).
     package init(
-        _ format: Format, payloadType: UInt8, source: UInt32, firstSequence: UInt16, channel: UInt8 = 0,
+        _ format: Format,
+        payloadType: UInt8,
+        source: UInt32,
+        firstSequence: UInt16,
+        channel: UInt8 = 0,
         maximumPayload: Int = RTPPacketizer.defaultMaximumPayload
     ) {
         precondition(
-            (Self.minimumMaximumPayload...65_000).contains(maximumPayload), "the payload size must be within its limits")
+            (Self.minimumMaximumPayload...65_000).contains(maximumPayload),
+            "the payload size must be within its limits"
+        )
         self.format = format
         self.payloadType = payloadType
         self.source = source
@@ -62,13 +68,17 @@ package struct RTPPacketizer: Sendable {
     ///
     /// - Throws: What the payload format cannot carry; `image` is empty then, and no sequence number is used.
     package mutating func packetize(
-        _ frame: Span<UInt8>, timestamp: UInt32, into image: inout PacketImage
+        _ frame: Span<UInt8>,
+        timestamp: UInt32,
+        into image: inout PacketImage
     ) throws(WireError) {
         image.removeAll()
         switch format {
         case .nal(let format):
             collectUnits(frame)
-            guard !units.isEmpty else { throw .invalid(field: "frame without NAL units, bytes", value: UInt64(frame.count)) }
+            guard !units.isEmpty else {
+                throw .invalid(field: "frame without NAL units, bytes", value: UInt64(frame.count))
+            }
             packetizeUnits(frame, format, timestamp, into: &image)
         case .jpeg:
             try packetizeJPEG(frame, timestamp, into: &image)
@@ -82,7 +92,10 @@ package struct RTPPacketizer: Sendable {
     }
 
     private mutating func packetizeUnits(
-        _ frame: Span<UInt8>, _ format: NALFormat, _ timestamp: UInt32, into image: inout PacketImage
+        _ frame: Span<UInt8>,
+        _ format: NALFormat,
+        _ timestamp: UInt32,
+        into image: inout PacketImage
     ) {
         var index = 0
         while index < units.count {
@@ -116,7 +129,11 @@ package struct RTPPacketizer: Sendable {
 
     /// Appends a STAP-A (RFC 6184 §5.7.1) or an aggregation packet (RFC 7798 §4.4.2).
     private mutating func appendAggregate(
-        _ frame: Span<UInt8>, _ format: NALFormat, _ run: Range<Int>, marker: Bool, _ timestamp: UInt32,
+        _ frame: Span<UInt8>,
+        _ format: NALFormat,
+        _ run: Range<Int>,
+        marker: Bool,
+        _ timestamp: UInt32,
         to image: inout PacketImage
     ) {
         var length = format.headerLength
@@ -145,7 +162,11 @@ package struct RTPPacketizer: Sendable {
 
     /// Appends FU-A packets (RFC 6184 §5.8) or fragmentation units (RFC 7798 §4.4.3).
     private mutating func appendFragments(
-        _ frame: Span<UInt8>, _ format: NALFormat, _ unit: Range<Int>, isLast: Bool, _ timestamp: UInt32,
+        _ frame: Span<UInt8>,
+        _ format: NALFormat,
+        _ unit: Range<Int>,
+        isLast: Bool,
+        _ timestamp: UInt32,
         to image: inout PacketImage
     ) {
         let header = frame[unit.lowerBound]
@@ -171,7 +192,12 @@ package struct RTPPacketizer: Sendable {
     /// Begins a packet and uses up a sequence number.
     mutating func begin(payloadLength: Int, marker: Bool, _ timestamp: UInt32, in image: inout PacketImage) {
         let header = RTPHeader(
-            payloadType: payloadType, marker: marker, sequence: nextSequence, timestamp: timestamp, source: source)
+            payloadType: payloadType,
+            marker: marker,
+            sequence: nextSequence,
+            timestamp: timestamp,
+            source: source
+        )
         image.begin(header, channel: channel, payloadLength: payloadLength)
         nextSequence &+= 1  // Wraps by definition (RFC 3550 §5.1).
     }

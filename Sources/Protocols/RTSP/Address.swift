@@ -101,7 +101,9 @@ package struct RTSPAddress: Sendable, Hashable {
                 rest = rest.dropFirst(2)
                 value = code
             }
-            guard value >= 0x20, value != 0x7F, value != UInt8(ascii: "/") || byte != UInt8(ascii: "%") else { return nil }
+            guard value >= 0x20, value != 0x7F, value != UInt8(ascii: "/") || byte != UInt8(ascii: "%") else {
+                return nil
+            }
             bytes.append(value)
         }
         return String(validating: bytes, as: UTF8.self)

@@ -79,7 +79,8 @@ package enum RTSPFuzz {
         case .setup(_, _, let transport): return session.answerSetup(.success(transport))
         case .play:
             return session.answerPlay(
-                .success(session.tracks.map { .init(track: $0.number, sequence: 1, timestamp: 2) }))
+                .success(session.tracks.map { .init(track: $0.number, sequence: 1, timestamp: 2) })
+            )
         }
     }
 }

@@ -12,7 +12,8 @@ package enum HTTPOnRTSP {
         {
             let location = "http://\(host):\(httpPort)\(request.target)"
             return Array(
-                ("HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").utf8)
+                ("HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").utf8
+            )
         }
         return Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8)
     }

@@ -73,7 +73,10 @@ package struct RTSPRequest: Sendable, Hashable {
     package var body: [UInt8]
 
     package init(
-        _ method: RTSPMethod, _ target: String, version: RTSPVersion = .rtsp10, headers: RTSPHeaders = RTSPHeaders(),
+        _ method: RTSPMethod,
+        _ target: String,
+        version: RTSPVersion = .rtsp10,
+        headers: RTSPHeaders = RTSPHeaders(),
         body: [UInt8] = []
     ) {
         self.method = method

@@ -11,7 +11,7 @@ package import Bytes
 package struct ServerSession: Sendable {
     /// Tracks of one session: picture, sound, the way back.
     package static let maximumTracks = 4
-    /// How long a session lives without a sign of life, unless its connection carries its packets.
+    /// How long a session lives by default without a sign of life.
     package static let timeout = Duration.seconds(60)
     /// The methods that OPTIONS lists.
     package static let methods = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
@@ -54,6 +54,8 @@ package struct ServerSession: Sendable {
     package let identifier: String
     /// What the `Server` header says.
     package let server: String
+    /// How long a session lives without a sign of life, unless its connection carries its packets.
+    package let timeout: Duration
     /// The tracks set up, in the order of their SETUP.
     package private(set) var tracks: [Track] = []
     private var state = State.initial
@@ -62,9 +64,10 @@ package struct ServerSession: Sendable {
     private var lastActivity: Instant
 
     /// Starts without a session.
-    package init(identifier: String, server: String, at now: Instant) {
+    package init(identifier: String, server: String, timeout: Duration = ServerSession.timeout, at now: Instant) {
         self.identifier = identifier
         self.server = server
+        self.timeout = timeout
         lastActivity = now
     }
 
@@ -79,7 +82,7 @@ package struct ServerSession: Sendable {
     /// When `handleTimeout` is due; nil while packets on the connection itself show that the client is there.
     package var deadline: Instant? {
         if isPlaying, tracks.allSatisfy({ $0.transport.lower == .tcp }) { return nil }
-        return lastActivity + Self.timeout
+        return lastActivity + timeout
     }
 
     /// Notes a sign of life that is no request: an RTCP packet of the client's.
@@ -159,11 +162,12 @@ package struct ServerSession: Sendable {
     /// Where a track starts, for RTP-Info (RFC 2326 §12.33).
     package struct Start: Sendable, Hashable {
         package var track: Int
-        /// The first packet's sequence number and timestamp.
+        /// The first packet's sequence number.
         package var sequence: UInt16
-        package var timestamp: UInt32
+        /// The first packet's timestamp; nil if it is not known yet.
+        package var timestamp: UInt32?
 
-        package init(track: Int, sequence: UInt16, timestamp: UInt32) {
+        package init(track: Int, sequence: UInt16, timestamp: UInt32?) {
             self.track = track
             self.sequence = sequence
             self.timestamp = timestamp
@@ -180,8 +184,9 @@ package struct ServerSession: Sendable {
             state = .playing(address)
             var response = response(.ok, sequence)
             response.headers.add("Range", "npt=now-")
-            let information = starts.map {
-                "url=\(address.trackURL($0.track));seq=\($0.sequence);rtptime=\($0.timestamp)"
+            let information = starts.map { start in
+                let time = start.timestamp.map { ";rtptime=\($0)" } ?? ""
+                return "url=\(address.trackURL(start.track));seq=\(start.sequence)\(time)"
             }
             if !information.isEmpty { response.headers.add("RTP-Info", information.joined(separator: ",")) }
             return response
@@ -296,7 +301,9 @@ package struct ServerSession: Sendable {
 
     /// What is wrong with a request to the session as a whole; nil if nothing is.
     private func aggregateRefusal(
-        _ request: RTSPRequest, _ address: RTSPAddress, _ stream: RTSPAddress
+        _ request: RTSPRequest,
+        _ address: RTSPAddress,
+        _ stream: RTSPAddress
     ) -> RTSPStatus? {
         if request.headers["Session"] == nil { return .sessionNotFound }
         if !address.segments.isEmpty, address.segments != stream.segments { return .notFound }
@@ -321,7 +328,7 @@ package struct ServerSession: Sendable {
         if let sequence { response.headers.add("CSeq", sequence) }
         response.headers.add("Server", server)
         if state != .initial {
-            response.headers.add("Session", "\(identifier);timeout=\(Self.timeout.components.seconds)")
+            response.headers.add("Session", "\(identifier);timeout=\(timeout.components.seconds)")
         }
         return response
     }

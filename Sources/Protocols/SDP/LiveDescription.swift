@@ -8,12 +8,18 @@ extension SessionDescription {
     ///
     /// `identifier` makes the session unique and `version` grows when the description changes (RFC 8866 §5.2).
     package static func live(
-        name: String, identifier: UInt64, version: UInt64, media: [Media]
+        name: String,
+        identifier: UInt64,
+        version: UInt64,
+        media: [Media]
     ) -> SessionDescription {
         SessionDescription(
-            origin: "- \(identifier) \(version) IN IP4 127.0.0.1", name: name, connection: "IN IP4 0.0.0.0",
+            origin: "- \(identifier) \(version) IN IP4 127.0.0.1",
+            name: name,
+            connection: "IN IP4 0.0.0.0",
             attributes: [Attribute("tool", "Apus"), Attribute("control", "*"), Attribute("range", "npt=now-")],
-            media: media)
+            media: media
+        )
     }
 }
 
@@ -22,7 +28,10 @@ extension SessionDescription.Media {
     ///
     /// `control` is the track's address below the session's; `bandwidth` is in kilobits a second.
     package init?(
-        video stream: StreamDescription, payloadType: UInt8, control: String, bandwidth: Int? = nil
+        video stream: StreamDescription,
+        payloadType: UInt8,
+        control: String,
+        bandwidth: Int? = nil
     ) {
         let format = String(payloadType)
         let encoding: String

@@ -31,7 +31,11 @@ package struct SessionDescription: Sendable, Hashable {
         package var attributes: [Attribute]
 
         package init(
-            kind: String, port: UInt16 = 0, transport: String = "RTP/AVP", formats: [String], bandwidth: Int? = nil,
+            kind: String,
+            port: UInt16 = 0,
+            transport: String = "RTP/AVP",
+            formats: [String],
+            bandwidth: Int? = nil,
             attributes: [Attribute] = []
         ) {
             self.kind = kind
@@ -81,7 +85,11 @@ package struct SessionDescription: Sendable, Hashable {
     package var media: [Media]
 
     package init(
-        origin: String, name: String, connection: String? = nil, attributes: [Attribute] = [], media: [Media] = []
+        origin: String,
+        name: String,
+        connection: String? = nil,
+        attributes: [Attribute] = [],
+        media: [Media] = []
     ) {
         self.origin = origin
         self.name = name
@@ -101,7 +109,8 @@ package struct SessionDescription: Sendable, Hashable {
         lines += attributes.map(Self.line)
         for medium in media {
             lines.append(
-                "m=\(medium.kind) \(medium.port) \(medium.transport) \(medium.formats.joined(separator: " "))")
+                "m=\(medium.kind) \(medium.port) \(medium.transport) \(medium.formats.joined(separator: " "))"
+            )
             if let bandwidth = medium.bandwidth { lines.append("b=AS:\(bandwidth)") }
             lines += medium.attributes.map(Self.line)
         }

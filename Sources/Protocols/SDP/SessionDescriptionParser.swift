@@ -42,7 +42,9 @@ extension SessionDescription {
         }
         let value = String(decoding: [UInt8](line.extracting(2..<line.count)), as: UTF8.self)
         if isFirst {
-            guard line[0] == UInt8(ascii: "v"), value == "0" else { throw .invalid(field: "SDP version line", value: 0) }
+            guard line[0] == UInt8(ascii: "v"), value == "0" else {
+                throw .invalid(field: "SDP version line", value: 0)
+            }
             return
         }
         switch line[0] {

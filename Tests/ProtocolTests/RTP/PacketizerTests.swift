@@ -11,8 +11,13 @@ struct PacketizerTests {
     static func packetizer(_ codec: Codec, maximumPayload: Int = 1400) throws -> RTPPacketizer {
         let format = try #require(RTPPacketizer.Format(codec))
         return RTPPacketizer(
-            format, payloadType: 96, source: 0xDEAD_BEEF, firstSequence: 0xFFFE, channel: 2,
-            maximumPayload: maximumPayload)
+            format,
+            payloadType: 96,
+            source: 0xDEAD_BEEF,
+            firstSequence: 0xFFFE,
+            channel: 2,
+            maximumPayload: maximumPayload
+        )
     }
 
     static func packetize(_ codec: Codec, _ frame: [UInt8], maximumPayload: Int = 1400) throws -> PacketImage {
@@ -118,8 +123,10 @@ struct PacketizerTests {
 @Suite("RTP payload format for JPEG")
 struct JPEGPayloadTests {
     static func image(
-        frame: String = "ffc0 0011 08 00f0 0140 03 012200 021101 031101", restart: String = "",
-        scanHeader: String = "ffda 000c 03 0100 0211 0311 003f00", huffman: [UInt8] = JPEG.standardHuffmanTables,
+        frame: String = "ffc0 0011 08 00f0 0140 03 012200 021101 031101",
+        restart: String = "",
+        scanHeader: String = "ffda 000c 03 0100 0211 0311 003f00",
+        huffman: [UInt8] = JPEG.standardHuffmanTables,
         scan: [UInt8] = hex("1234ff005678")
     ) -> [UInt8] {
         hex("ffd8 ffdb 0084") + [0] + [UInt8](1...64) + [1] + [UInt8](65...128) + hex(frame) + hex(restart)
@@ -131,7 +138,10 @@ struct JPEGPayloadTests {
         for length in [1, 100, 115, 116, 120, 247, 248, 249, 1000, 70_000] {
             let scan = (0..<length).map { UInt8($0 % 251) }
             let packets = try PacketizerTests.packetize(
-                .jpeg, Self.image(restart: restart, scan: scan), maximumPayload: 256)
+                .jpeg,
+                Self.image(restart: restart, scan: scan),
+                maximumPayload: 256
+            )
 
             let image = try Depacketizer.image(packets.separated)
 
@@ -160,7 +170,8 @@ struct JPEGPayloadTests {
             ("ffc0 0011 08 00f0 0140 03 011100 021101 031101", "4:2:0 and 4:2:2"),
             ("ffc0 0011 08 00f0 0140 03 012200 022101 031101", "chroma sampling"),
             ("ffc0 0011 08 00f0 0140 03 012200 021102 031102", "quantisation tables"),
-        ])
+        ]
+    )
     func refusal(frame: String, reason: String) throws {
         let error = #expect(throws: WireError.self) { try PacketizerTests.packetize(.jpeg, Self.image(frame: frame)) }
         #expect(error?.description.contains(reason) == true)

@@ -26,8 +26,11 @@ struct RTSPParserTests {
 
     static let stream = Array(
         ("\r\nOPTIONS rtsp://h/cam RTSP/1.0\r\nCSeq: 1\r\nX-Empty:\r\n\r\n" + "$\u{1}\u{0}\u{4}abcd"
-            + "SET_PARAMETER * RTSP/1.0\nCSeq :2\nContent-Length: 5\n\na: b\n" + "RTSP/1.0 404 Not Found\r\nCSeq: 3\r\n\r\n"
-            + "GET /video.mjpg HTTP/1.1\r\nHost: h\r\n\r\n").utf8)
+            + "SET_PARAMETER * RTSP/1.0\nCSeq :2\nContent-Length: 5\n\na: b\n"
+            + "RTSP/1.0 404 Not Found\r\nCSeq: 3\r\n\r\n"
+            + "GET /video.mjpg HTTP/1.1\r\nHost: h\r\n\r\n")
+            .utf8
+    )
 
     @Test("requests, responses, interleaved packets and HTTP come out in their order, at every split")
     func everySplit() throws {
@@ -77,11 +80,14 @@ struct RTSPParserTests {
         arguments: [
             "OPTIONS\r\n\r\n", "OPTIONS *\r\n\r\n", "OPTIONS * SIP/2.0\r\n\r\n", " * RTSP/1.0\r\n\r\n",
             "OPT(ONS * RTSP/1.0\r\n\r\n", "OPTIONS * RTSP/1.0\r\nno colon\r\n\r\n", "OPTIONS * RTSP/1.0\r\n: x\r\n\r\n",
-            "OPTIONS * RTSP/1.0\r\n folded: x\r\n y\r\n\r\n", "OPTIONS * RTSP/1.0\r\nA: \u{1}\r\n\r\n", "RTSP/1.0 20\r\n\r\n",
+            "OPTIONS * RTSP/1.0\r\n folded: x\r\n y\r\n\r\n", "OPTIONS * RTSP/1.0\r\nA: \u{1}\r\n\r\n",
+            "RTSP/1.0 20\r\n\r\n",
             "RTSP/1.0 abc OK\r\n\r\n", "\u{0}\u{1}\r\n\r\n", "OPTIONS * RTSP/1.0\r\nContent-Length: -1\r\n\r\n",
-            "OPTIONS * RTSP/1.0\r\nContent-Length: 1x\r\n\r\n", "OPTIONS * RTSP/1.0\r\nContent-Length: 99999999999\r\n\r\n",
+            "OPTIONS * RTSP/1.0\r\nContent-Length: 1x\r\n\r\n",
+            "OPTIONS * RTSP/1.0\r\nContent-Length: 99999999999\r\n\r\n",
             "OPTIONS * RTSP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "OPTIONS * RTSP/x\r\n\r\n",
-        ])
+        ]
+    )
     func refusal(text: String) {
         #expect(throws: WireError.self) { try Self.items(Array(text.utf8)) }
     }
@@ -94,7 +100,9 @@ struct RTSPParserTests {
         }
         func target(_ length: Int) -> String { "OPTIONS \(String(repeating: "a", count: length)) RTSP/1.0\r\n\r\n" }
         check(target(RTSPParser.maximumLine - 17), target(RTSPParser.maximumLine - 16))
-        func headers(_ count: Int) -> String { "OPTIONS * RTSP/1.0\r\n\(String(repeating: "A: b\r\n", count: count))\r\n" }
+        func headers(_ count: Int) -> String {
+            "OPTIONS * RTSP/1.0\r\n\(String(repeating: "A: b\r\n", count: count))\r\n"
+        }
         check(headers(RTSPHeaders.maximumCount), headers(RTSPHeaders.maximumCount + 1))
         func head(_ length: Int) -> String {
             "OPTIONS * RTSP/1.0\r\nA: \(String(repeating: "b", count: length - 27))\r\n\r\n"
@@ -112,7 +120,8 @@ struct RTSPTransportTests {
     @Test("offers are read in their order, and those that are no RTP are left out")
     func offers() throws {
         let offers = try #require(
-            RTSPTransport.offers("RAW/RAW/UDP;unicast, RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=4-5;mode=PLAY"))
+            RTSPTransport.offers("RAW/RAW/UDP;unicast, RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=4-5;mode=PLAY")
+        )
         #expect(offers.count == 2)
         #expect(offers[0].isMulticast && offers[0].lower == .udp)
         #expect(offers[1].lower == .tcp && offers[1].interleaved == .init(4, 5) && !offers[1].isRecording)
@@ -121,9 +130,11 @@ struct RTSPTransportTests {
     @Test(
         "a transport is printed as it is read",
         arguments: [
-            "RTP/AVP/TCP;unicast;interleaved=0-1", "RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;ssrc=00ABCDEF",
+            "RTP/AVP/TCP;unicast;interleaved=0-1",
+            "RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;ssrc=00ABCDEF",
             "RTP/SAVP;multicast", "RTP/AVP;unicast;mode=\"RECORD\"",
-        ])
+        ]
+    )
     func roundTrip(text: String) {
         #expect(RTSPTransport.offers(text)?.first?.text == text)
     }
@@ -140,7 +151,8 @@ struct RTSPTransportTests {
             "", ";", "RTP/AVP;client_port=", "RTP/AVP;client_port=0-1", "RTP/AVP;client_port=65536-65537",
             "RTP/AVP;client_port=65535", "RTP/AVP/TCP;interleaved=256-257", "RTP/AVP/TCP;interleaved=x",
             "RTP/AVP;client_port=-1",
-        ])
+        ]
+    )
     func refusal(text: String) {
         #expect(RTSPTransport.offers(text) == nil)
     }
@@ -171,7 +183,8 @@ struct RTSPAddressTests {
             ("RTSPS://h/track", ["track"], nil, "rtsps://h/track"),
             ("/cam", ["cam"], nil, "rtsp:///cam"),
             ("*", [], nil, "rtsp://"),
-        ] as [(String, [String], Int?, String)])
+        ] as [(String, [String], Int?, String)]
+    )
     func parsing(text: String, segments: [String], track: Int?, stream: String) throws {
         let address = try #require(RTSPAddress(text))
         #expect(address.segments == segments && address.track == track && address.streamURL == stream)
@@ -189,9 +202,12 @@ struct RTSPAddressTests {
     @Test(
         "what is no address is refused",
         arguments: [
-            "", "cam", "ftp://h/cam", "rtsp://", "rtsp:///cam", "rtsp://user@/cam", "rtsp://h/../x", "rtsp://h/%2e%2e/x",
-            "rtsp://h/a%2fb", "rtsp://h/%00", "rtsp://h/%zz", "rtsp://h/%4", "rtsp://h/a b", "rtsp://h/%ff", "/1/2/3/4/5/6/7/8/9",
-        ])
+            "", "cam", "ftp://h/cam", "rtsp://", "rtsp:///cam", "rtsp://user@/cam", "rtsp://h/../x",
+            "rtsp://h/%2e%2e/x",
+            "rtsp://h/a%2fb", "rtsp://h/%00", "rtsp://h/%zz", "rtsp://h/%4", "rtsp://h/a b", "rtsp://h/%ff",
+            "/1/2/3/4/5/6/7/8/9",
+        ]
+    )
     func refusal(text: String) {
         #expect(RTSPAddress(text) == nil)
     }
@@ -213,7 +229,9 @@ struct HTTPOnRTSPTests {
 
     @Test("a browser is sent to the same path on the HTTP port")
     func redirection() {
-        #expect(Self.answer("/video.mjpg", host: "cam.lan:8554").contains("Location: http://cam.lan:8080/video.mjpg\r\n"))
+        #expect(
+            Self.answer("/video.mjpg", host: "cam.lan:8554").contains("Location: http://cam.lan:8080/video.mjpg\r\n")
+        )
         #expect(Self.answer("/", host: "[::1]:8554").contains("Location: http://[::1]:8080/\r\n"))
     }
 

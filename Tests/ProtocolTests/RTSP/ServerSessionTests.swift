@@ -20,8 +20,12 @@ struct ServerSessionTests {
 
         /// Sends a request and answers what the session asks.
         mutating func send(
-            _ method: RTSPMethod, _ target: String = ServerSessionTests.url, _ headers: [String: String] = [:],
-            version: RTSPVersion = .rtsp10, body: [UInt8] = [], at now: Instant = .zero
+            _ method: RTSPMethod,
+            _ target: String = ServerSessionTests.url,
+            _ headers: [String: String] = [:],
+            version: RTSPVersion = .rtsp10,
+            body: [UInt8] = [],
+            at now: Instant = .zero
         ) -> RTSPResponse {
             sequence += 1
             var request = RTSPRequest(method, target, version: version, body: body)
@@ -42,7 +46,8 @@ struct ServerSessionTests {
                 return session.answerSetup(.success(transport))
             case .play:
                 return session.answerPlay(
-                    .success(session.tracks.map { .init(track: $0.number, sequence: 7, timestamp: 9) }))
+                    .success(session.tracks.map { .init(track: $0.number, sequence: 7, timestamp: 9) })
+                )
             }
         }
 
@@ -59,7 +64,9 @@ struct ServerSessionTests {
 
         let options = rig.send(.options)
         #expect(options.status == .ok && options.headers["Public"]?.contains("SET_PARAMETER") == true)
-        #expect(options.headers["CSeq"] == "1" && options.headers["Server"] == "Apus" && options.headers["Session"] == nil)
+        #expect(
+            options.headers["CSeq"] == "1" && options.headers["Server"] == "Apus" && options.headers["Session"] == nil
+        )
         let describe = rig.send(.describe, Self.url, ["Accept": "application/sdp"])
         #expect(describe.headers["Content-Base"] == "rtsp://h/cam/")
         #expect(describe.headers["Content-Type"] == "application/sdp" && describe.body == Array("v=0\r\n".utf8))
@@ -83,7 +90,8 @@ struct ServerSessionTests {
         let setup = rig.setUp(Self.udp)
         #expect(
             setup.headers["Transport"]
-                == "RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;ssrc=00ABCDEF")
+                == "RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;ssrc=00ABCDEF"
+        )
     }
 
     @Test("the first usable offer is taken")
@@ -98,7 +106,10 @@ struct ServerSessionTests {
         var rig = Rig()
         _ = rig.setUp()
         let second = rig.send(
-            .setup, Self.url + "/trackID=1", ["Transport": "RTP/AVP/TCP;interleaved=1-2", "Session": "42"])
+            .setup,
+            Self.url + "/trackID=1",
+            ["Transport": "RTP/AVP/TCP;interleaved=1-2", "Session": "42"]
+        )
         #expect(second.headers["Transport"]?.contains("interleaved=2-3") == true)
         #expect(rig.send(.play, Self.url + "/trackID=1", Self.inSession).status == .onlyAggregateAllowed)
     }
@@ -158,10 +169,12 @@ struct ServerSessionTests {
     @Test(
         "a transport that cannot be is answered 461, a malformed one 400",
         arguments: [
-            ("RTP/AVP;multicast", RTSPStatus.unsupportedTransport), ("RTP/SAVP;unicast;client_port=1-2", .unsupportedTransport),
+            ("RTP/AVP;multicast", RTSPStatus.unsupportedTransport),
+            ("RTP/SAVP;unicast;client_port=1-2", .unsupportedTransport),
             ("RTP/AVP;unicast", .unsupportedTransport), ("RAW/RAW", .unsupportedTransport),
             ("RTP/AVP/TCP;mode=record", .unsupportedTransport), ("RTP/AVP;client_port=x", .badRequest),
-        ])
+        ]
+    )
     func transports(header: String, status: RTSPStatus) {
         var rig = Rig()
         #expect(rig.setUp(header).status == status)

@@ -9,12 +9,17 @@ import Testing
 @Suite("Session description")
 struct SessionDescriptionTests {
     static let h264 = StreamDescription(
-        video: .h264, width: 1920, height: 1080, frameRate: Rational(30000, 1001),
-        configuration: hex("00000001 6742c00dda05467889b01100000303e90000ea600f142aa0 00000001 68ce0fc8"))
+        video: .h264,
+        width: 1920,
+        height: 1080,
+        frameRate: Rational(30000, 1001),
+        configuration: hex("00000001 6742c00dda05467889b01100000303e90000ea600f142aa0 00000001 68ce0fc8")
+    )
 
     static func live(_ stream: StreamDescription, payloadType: UInt8 = 96) throws -> SessionDescription {
         let media = try #require(
-            SessionDescription.Media(video: stream, payloadType: payloadType, control: "trackID=0", bandwidth: 4000))
+            SessionDescription.Media(video: stream, payloadType: payloadType, control: "trackID=0", bandwidth: 4000)
+        )
         return SessionDescription.live(name: "front door", identifier: 7, version: 1, media: [media])
     }
 
@@ -26,7 +31,8 @@ struct SessionDescriptionTests {
     @Test("a live H.264 stream is described with its parameter sets")
     func h264Text() throws {
         let lines = [
-            "v=0", "o=- 7 1 IN IP4 127.0.0.1", "s=front door", "c=IN IP4 0.0.0.0", "t=0 0", "a=tool:Apus", "a=control:*",
+            "v=0", "o=- 7 1 IN IP4 127.0.0.1", "s=front door", "c=IN IP4 0.0.0.0", "t=0 0", "a=tool:Apus",
+            "a=control:*",
             "a=range:npt=now-", "m=video 0 RTP/AVP 96", "b=AS:4000", "a=rtpmap:96 H264/90000",
             "a=fmtp:96 packetization-mode=1;profile-level-id=42C00D;"
                 + "sprop-parameter-sets=Z0LADdoFRniJsBEAAAMD6QAA6mAPFCqg,aM4PyA==",
@@ -39,8 +45,12 @@ struct SessionDescriptionTests {
     func h265Text() throws {
         let sps = "42010101600000030090000003000003003ca00a480b9c95964a924caf016808000003000800000300c840"
         let stream = StreamDescription(
-            video: .h265, width: 0, height: 0, frameRate: Rational(0),
-            configuration: hex("00000001 40010c01 00000001 \(sps) 00000001 4401c172b46240"))
+            video: .h265,
+            width: 0,
+            height: 0,
+            frameRate: Rational(0),
+            configuration: hex("00000001 40010c01 00000001 \(sps) 00000001 4401c172b46240")
+        )
         let text = try Self.live(stream).text
         #expect(text.contains("a=rtpmap:96 H265/90000\r\n"))
         #expect(text.contains("a=fmtp:96 sprop-vps=QAEMAQ==;sprop-sps="))
@@ -77,8 +87,12 @@ struct SessionDescriptionTests {
 
     @Test("mapping and parameters of a payload type are found")
     func lookups() throws {
-        let media = try #require(try Self.parse(
-            "v=0\nm=audio 5004/2 RTP/AVP 97 0\na=rtpmap:97 opus/48000/2\na=fmtp:97 stereo=1; UseInBandFEC=1\n").media.first)
+        let media = try #require(
+            try Self.parse(
+                "v=0\nm=audio 5004/2 RTP/AVP 97 0\na=rtpmap:97 opus/48000/2\na=fmtp:97 stereo=1; UseInBandFEC=1\n"
+            )
+            .media.first
+        )
         #expect(media.port == 5004 && media.formats == ["97", "0"])
         let mapping = try #require(media.mapping(of: "97"))
         #expect(mapping.encoding == "opus" && mapping.rate == 48000 && mapping.channels == 2)
@@ -88,12 +102,17 @@ struct SessionDescriptionTests {
 
     @Test("unknown lines, bare line feeds and a missing last line end are tolerated")
     func tolerance() throws {
-        let description = try Self.parse("v=0\nz=1\n\nrubbish\ns=cam\na=flag\nm=video 0 RTP/AVP 26\nb=CT:1\na=control:x")
+        let description = try Self.parse(
+            "v=0\nz=1\n\nrubbish\ns=cam\na=flag\nm=video 0 RTP/AVP 26\nb=CT:1\na=control:x"
+        )
         #expect(description.name == "cam" && description.attributes == [.init("flag")])
         #expect(description.media.first?["control"] == "x" && description.media.first?.bandwidth == nil)
     }
 
-    @Test("what is no description is refused", arguments: ["", "v=1\n", "s=x\n", "hello", "v=0\nm=video\n", "v=0\nm=video x RTP/AVP\n"])
+    @Test(
+        "what is no description is refused",
+        arguments: ["", "v=1\n", "s=x\n", "hello", "v=0\nm=video\n", "v=0\nm=video x RTP/AVP\n"]
+    )
     func refusal(text: String) {
         #expect(throws: WireError.self) { try Self.parse(text) }
     }
@@ -108,14 +127,20 @@ struct SessionDescriptionTests {
         try check(lines("z=\n", SessionDescription.maximumLines - 1), lines("z=\n", SessionDescription.maximumLines))
         try check(
             lines("m=video 0 RTP/AVP 26\n", SessionDescription.maximumMedia),
-            lines("m=video 0 RTP/AVP 26\n", SessionDescription.maximumMedia + 1))
+            lines("m=video 0 RTP/AVP 26\n", SessionDescription.maximumMedia + 1)
+        )
         try check(
-            lines("a=x\n", SessionDescription.maximumAttributes), lines("a=x\n", SessionDescription.maximumAttributes + 1))
+            lines("a=x\n", SessionDescription.maximumAttributes),
+            lines("a=x\n", SessionDescription.maximumAttributes + 1)
+        )
         let filler = String(repeating: "x", count: SessionDescription.maximumLength - 6)
         try check("v=0\ns=" + filler, "v=0\ns=x" + filler)
     }
 
-    @Test("base64 is padded", arguments: [("", ""), ("66", "Zg=="), ("666f", "Zm8="), ("666f6f", "Zm9v"), ("fbff", "+/8=")])
+    @Test(
+        "base64 is padded",
+        arguments: [("", ""), ("66", "Zg=="), ("666f", "Zm8="), ("666f6f", "Zm9v"), ("fbff", "+/8=")]
+    )
     func base64(bytes: String, expected: String) {
         #expect(Base64.encode(hex(bytes).span) == expected)
     }

@@ -52,7 +52,9 @@ package struct DecoderConfiguration: Sendable, Hashable {
 extension AnnexB {
     /// Appends the NAL units of a length-prefixed `sample` behind start codes; empty ones are passed over.
     package static func append(
-        lengthPrefixed sample: Span<UInt8>, lengthSize: Int, to stream: inout [UInt8]
+        lengthPrefixed sample: Span<UInt8>,
+        lengthSize: Int,
+        to stream: inout [UInt8]
     ) throws(WireError) {
         precondition((1...4).contains(lengthSize), "a NAL unit's length has one to four bytes")
         var reader = ByteReader(sample)

@@ -52,7 +52,10 @@ package struct ParameterSets: Sendable, Hashable {
     }
 
     private func replace(
-        in sets: inout [[UInt8]], _ kind: ParameterSetKind, _ id: UInt32, by nal: Span<UInt8>
+        in sets: inout [[UInt8]],
+        _ kind: ParameterSetKind,
+        _ id: UInt32,
+        by nal: Span<UInt8>
     ) -> Bool {
         for index in sets.indices {
             let set = sets[index]

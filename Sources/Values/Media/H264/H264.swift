@@ -68,9 +68,17 @@ package enum H264 {
             let crop = try Cropping(ifPresent: &bits)
             let fieldFactor: UInt64 = framesOnly ? 1 : 2
             width = try crop.apply(
-                to: widthInBlocks * 16, crop.left, crop.right, unit: chroma == 1 || chroma == 2 ? 2 : 1)
+                to: widthInBlocks * 16,
+                crop.left,
+                crop.right,
+                unit: chroma == 1 || chroma == 2 ? 2 : 1
+            )
             height = try crop.apply(
-                to: heightInUnits * 16 * fieldFactor, crop.top, crop.bottom, unit: (chroma == 1 ? 2 : 1) * fieldFactor)
+                to: heightInUnits * 16 * fieldFactor,
+                crop.top,
+                crop.bottom,
+                unit: (chroma == 1 ? 2 : 1) * fieldFactor
+            )
             do throws(WireError) { frameRate = try H264.frameRate(&bits) } catch { frameRate = nil }
         }
     }

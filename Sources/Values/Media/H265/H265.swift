@@ -150,7 +150,10 @@ package enum H265 {
                 let negative = try bits.exponentialGolomb()
                 let positive = try bits.exponentialGolomb()
                 guard negative <= 16, positive <= 16 else {
-                    throw .invalid(field: "num_negative_pics + num_positive_pics", value: UInt64(max(negative, positive)))
+                    throw .invalid(
+                        field: "num_negative_pics + num_positive_pics",
+                        value: UInt64(max(negative, positive))
+                    )
                 }
                 pictures = Int(negative + positive)
                 for _ in 0..<pictures {

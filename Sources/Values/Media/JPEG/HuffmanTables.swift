@@ -23,7 +23,9 @@ extension JPEG {
     ///
     /// For MJPEG whose header says `hasHuffmanTables == false`; decoders other than those made for MJPEG want them.
     package static func appendInsertingHuffmanTables(
-        _ image: Span<UInt8>, _ header: JPEGHeader, to output: inout [UInt8]
+        _ image: Span<UInt8>,
+        _ header: JPEGHeader,
+        to output: inout [UInt8]
     ) {
         output.append(image.extracting(0..<header.scanHeaderOffset))
         output.append(bigEndian: UInt16(0xFFC4))

@@ -100,7 +100,11 @@ package struct JPEGHeader: Sendable {
                 throw .invalid(field: "JPEG component", value: UInt64(sampling) << 8 | UInt64(table))
             }
             components[index] = Component(
-                identifier: identifier, horizontal: sampling >> 4, vertical: sampling & 15, table: table)
+                identifier: identifier,
+                horizontal: sampling >> 4,
+                vertical: sampling & 15,
+                table: table
+            )
         }
         componentCount = count
     }

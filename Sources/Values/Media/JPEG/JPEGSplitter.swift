@@ -85,7 +85,10 @@ package struct JPEGSplitter {
     }
 
     private mutating func follow(
-        _ chunk: Span<UInt8>, from start: Int, _ walker: JPEGWalker, _ emit: (Span<UInt8>) -> Void
+        _ chunk: Span<UInt8>,
+        from start: Int,
+        _ walker: JPEGWalker,
+        _ emit: (Span<UInt8>) -> Void
     ) -> Int {
         var walker = walker
         let event = walker.advance(chunk, from: start)

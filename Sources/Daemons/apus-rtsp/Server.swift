@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The RTSP server: listener, clients, streams, time limits.
+
+import Bytes
+import Config
+import Control
+import Daemon
+import FanOut
+import Log
+import Loop
+import RTSP
+import System
+
+/// Serves all streams of all cameras to all clients.
+final class Server {
+    let log: Logger
+    let loop: EventLoop
+    /// What the `Server` header says.
+    let product = "Apus/\(apusVersion)"
+    /// The name in RTCP, different in every life of the daemon (RFC 7022 §4.2).
+    let canonicalName = "apus-" + String(Random.uint64(), radix: 16)
+    /// The UDP ports; nil if none could be bound.
+    private(set) var ports: DatagramPorts?
+    /// All connections, by number.
+    private(set) var clients: [Int: Client] = [:]
+    /// All streams, in the configuration's order.
+    let streams: [Stream]
+    private(set) lazy var report = Report(self)
+
+    private let context: DaemonContext
+    private let hub: ConnectionHub
+    private let listener: FileDescriptor
+    private var listenerWatch: Watch?
+    private var lastClient = 0
+    /// Whose RTCP packets come from an address.
+    private var reporters: [String: Client] = [:]
+
+    /// What the kernel may hold unsent for a client, in bytes: a slow client's frames wait in the ring, not there.
+    private static let unsentLimit: Int32 = 128 << 10
+
+    /// Starts to listen.
+    init(_ context: DaemonContext) throws {
+        self.context = context
+        log = context.log
+        loop = context.loop
+        hub = ConnectionHub(loop: context.loop)
+        let configuration = context.configuration
+        streams = configuration.cameras.flatMap { camera in
+            Self.kinds(camera)
+                .map { kind in
+                    let ring = context.runDirectory.ring(camera.name, kind.rawValue)
+                    return Stream(camera, kind, loop: context.loop, ring: ring)
+                }
+        }
+        guard let address = SocketAddress(host: configuration.rtsp.listen, port: configuration.rtsp.port) else {
+            throw Failure(.usage, "[rtsp] listen = \(configuration.rtsp.listen) is no address")
+        }
+        listener = try Self.listen(address)
+        openPorts(address)
+        for stream in streams {
+            stream.onFrames = { [unowned self, unowned stream] in framesPublished(stream) }
+            stream.onOtherCodec = { [unowned stream] in
+                for client in stream.viewers.values { client.close("the stream has another codec") }
+            }
+        }
+        listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
+        loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
+        context.listening("rtsp", try Socket.localAddress(listener.raw))
+        context.status = { [unowned self] in report.status() }
+        context.reload = { [unowned self] in canTake($0) }
+        context.control.commands.add(
+            Verb("clients", "Lists the connections and what they play.") { [unowned self] _ in report.clients() }
+        )
+        context.onStop { [unowned self] in
+            for client in clients.values { client.close("the server stops") }
+            ports?.close()
+        }
+    }
+
+    /// `[rtsp]` as it is in force.
+    var configuration: RTSPConfiguration { context.configuration.rtsp }
+
+    /// The port that browsers are sent to; nil if there is none, or none that is known.
+    var httpPort: UInt16? {
+        let http = context.configuration.http
+        return http.isEnabled && http.port != 0 ? http.port : nil
+    }
+
+    /// The stream at an address: `/cam`, `/cam/sub`, and short names for the first camera.
+    func stream(_ address: RTSPAddress) -> Stream? {
+        let cameras = context.configuration.cameras.map(\.name)
+        var rest = address.segments[...]
+        let camera: String
+        if let first = rest.first, cameras.contains(first) {
+            camera = first
+            rest = rest.dropFirst()
+        } else {
+            camera = cameras[0]
+        }
+        guard rest.count <= 1, let kind = Self.kind(rest.first) else { return nil }
+        return streams.first { $0.camera == camera && $0.kind == kind }
+    }
+
+    private static func kind(_ name: String?) -> Stream.Kind? {
+        switch name {
+        case nil, "main", "stream0": .main
+        case "sub", "stream1": .sub
+        case "jpeg": .jpeg
+        default: nil
+        }
+    }
+
+    /// Forgets a client whose connection has ended.
+    func remove(_ client: Client) {
+        guard clients[client.id] === client else { return }
+        clients[client.id] = nil
+        // It may be in the middle of its own work.
+        loop.later { extendLifetime(client) }
+    }
+
+    /// RTCP packets from this address are this client's.
+    func register(_ client: Client, reportsFrom address: SocketAddress) { reporters[address.description] = client }
+
+    /// Ends what `register` began.
+    func unregister(_ client: Client, reportsFrom address: SocketAddress) {
+        if reporters[address.description] === client { reporters[address.description] = nil }
+    }
+
+    private static func kinds(_ camera: CameraConfiguration) -> [Stream.Kind] {
+        Stream.Kind.allCases.filter { kind in
+            switch kind {
+            case .main: camera.main != nil
+            case .sub: camera.sub != nil
+            case .jpeg: camera.jpeg != nil
+            }
+        }
+    }
+
+    private static func listen(_ address: SocketAddress) throws -> FileDescriptor {
+        do throws(SystemError) {
+            return try Socket.listenTCP(address)
+        } catch {
+            throw Failure.cannotListen("rtsp", address, error)
+        }
+    }
+
+    private func openPorts(_ address: SocketAddress) {
+        do throws(SystemError) {
+            let ports = try DatagramPorts(host: address, loop: loop, log: log)
+            ports.onReport = { [unowned self] sender, bytes in
+                reporters[sender.description]?.receiveReport(bytes)
+            }
+            self.ports = ports
+        } catch {
+            log.warn("no UDP ports, clients have to use TCP", ["error": error])
+        }
+    }
+
+    private func framesPublished(_ stream: Stream) {
+        for client in stream.viewers.values { client.framesPublished() }
+        for client in clients.values { client.streamChanged(stream) }
+    }
+
+    private func acceptAll() {
+        do throws(SystemError) {
+            while let accepted = try Socket.accept(listener.raw) { try admit(accepted.socket, accepted.peer) }
+        } catch {
+            // Most likely there are no descriptors left: the listener stays readable, so let it rest.
+            log.warn("cannot accept a connection", ["error": error])
+            listenerWatch?.cancel()
+            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
+        }
+    }
+
+    private func listenAgain() {
+        do throws(SystemError) {
+            listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
+        } catch {
+            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
+        }
+    }
+
+    private func admit(_ socket: consuming FileDescriptor, _ peer: SocketAddress) throws(SystemError) {
+        guard clients.count < configuration.maximumClients else {
+            log.warn("too many clients", ["peer": peer, "limit": configuration.maximumClients])
+            var bytes: [UInt8] = []
+            RTSPResponse(.notEnoughBandwidth).serialize(into: &bytes)
+            _ = try Socket.send(socket.raw, bytes.span)
+            return
+        }
+        Socket.setOption(socket.raw, .unsentLowWater, Self.unsentLimit)
+        Socket.setOption(socket.raw, .keepAlive, 1)
+        lastClient += 1
+        let client = Client(lastClient, Connection(hub, socket: socket, peer: peer), self)
+        try client.start()
+        clients[client.id] = client
+    }
+
+    private func checkTime() {
+        for client in clients.values { client.checkTime(loop.now) }
+    }
+
+    /// True if a changed configuration holds without a restart: what it changes is read where it is used.
+    private func canTake(_ new: Configuration) -> Bool {
+        let old = context.configuration
+        return new.rtsp.listen == old.rtsp.listen && new.rtsp.port == old.rtsp.port
+            && new.rtsp.isEnabled == old.rtsp.isEnabled && new.cameras.map(Self.shape) == old.cameras.map(Self.shape)
+    }
+
+    private static func shape(_ camera: CameraConfiguration) -> [String] {
+        [camera.name] + kinds(camera).map(\.rawValue)
+    }
+}
