@@ -32,38 +32,44 @@ package struct RTSPAddress: Sendable, Hashable {
         query = ""
         segments = []
         if text == "*" { return }
-        var rest = text[...]
-        if !text.hasPrefix("/") {
-            guard let end = text.firstRange(of: "://") else { return nil }
+        // Bytes, not characters: a combining accent would make a slash another character.
+        var rest = Array(text.utf8)[...]
+        if rest.first != UInt8(ascii: "/") {
+            guard let end = text.utf8.firstRange(of: "://".utf8) else { return nil }
             scheme = text[..<end.lowerBound].lowercased()
             guard ["rtsp", "rtsps", "rtspu", "http", "https"].contains(scheme) else { return nil }
-            rest = text[end.upperBound...]
-            let slash = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+            rest = Array(text.utf8[end.upperBound...])[...]
+            let slash = rest.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
             // RFC 3986 §3.2.1: what stands in front of the last @ is the user's.
-            authority = String(rest[..<slash].split(separator: "@", omittingEmptySubsequences: false).last ?? "")
+            authority = Self.text(
+                rest[..<slash].split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false).last
+            )
             guard !authority.isEmpty else { return nil }
             rest = rest[slash...]
         }
-        rest = rest.prefix { $0 != "#" }
-        if let mark = rest.firstIndex(of: "?") {
-            query = String(rest[rest.index(after: mark)...])
+        rest = rest.prefix { $0 != UInt8(ascii: "#") }
+        if let mark = rest.firstIndex(of: UInt8(ascii: "?")) {
+            var query = rest[(mark + 1)...]
             rest = rest[..<mark]
             // Clients append the track to the whole URL, query and all.
-            if let slash = query.lastIndex(of: "/"), let number = Self.track(query[query.index(after: slash)...]) {
+            if let slash = query.lastIndex(of: UInt8(ascii: "/")), let number = Self.track(query[(slash + 1)...]) {
                 track = number
-                query = String(query[..<slash])
+                query = query[..<slash]
             }
+            self.query = Self.text(query)
         }
-        for part in rest.split(separator: "/") {
-            guard segments.count < Self.maximumSegments, let segment = Self.decode(part), segment != ".." else {
+        for part in rest.split(separator: UInt8(ascii: "/")) {
+            // One more than the limit: the last may be the track.
+            guard segments.count <= Self.maximumSegments, let segment = Self.decode(part), segment != ".." else {
                 return nil
             }
             segments.append(segment)
         }
-        if track == nil, let last = segments.last, let number = Self.track(last[...]) {
+        if track == nil, let last = segments.last, let number = Self.track(Array(last.utf8)[...]) {
             track = number
             segments.removeLast()
         }
+        guard segments.count <= Self.maximumSegments else { return nil }
     }
 
     /// The URL of the stream as it is safe to send back: without user, password and track.
@@ -79,35 +85,35 @@ package struct RTSPAddress: Sendable, Hashable {
     }
 
     /// The number of a track segment; the names that other servers use are understood too.
-    private static func track(_ segment: Substring) -> Int? {
-        for prefix in [trackPrefix, "trackid=", "track", "streamid="] where segment.hasPrefix(prefix) {
-            let digits = segment.dropFirst(prefix.count)
-            guard !digits.isEmpty, digits.utf8.count <= 2 else { return nil }
-            return Int(digits)
+    private static func track(_ segment: ArraySlice<UInt8>) -> Int? {
+        for prefix in [trackPrefix, "trackid=", "track", "streamid="] where segment.starts(with: prefix.utf8) {
+            let digits = segment.dropFirst(prefix.utf8.count)
+            guard (1...2).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
         }
         return nil
     }
 
     /// Decodes %XX; nil for broken escapes, controls and slashes, which a path's segment cannot mean.
-    private static func decode(_ text: Substring) -> String? {
+    private static func decode(_ segment: ArraySlice<UInt8>) -> String? {
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
+        var rest = segment
         while let byte = rest.popFirst() {
-            var value = byte
-            if byte == UInt8(ascii: "%") {
-                guard let digits = String(rest.prefix(2)), digits.utf8.count == 2,
-                    digits.allSatisfy(\.isHexDigit), let code = UInt8(digits, radix: 16)
-                else { return nil }
-                rest = rest.dropFirst(2)
-                value = code
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
             }
-            guard value >= 0x20, value != 0x7F, value != UInt8(ascii: "/") || byte != UInt8(ascii: "%") else {
-                return nil
-            }
+            guard rest.count >= 2, let high = Character(.init(rest.removeFirst())).hexDigitValue,
+                let low = Character(.init(rest.removeFirst())).hexDigitValue
+            else { return nil }
+            let value = UInt8(high << 4 | low)
+            guard value >= 0x20, value != 0x7F, value != UInt8(ascii: "/") else { return nil }
             bytes.append(value)
         }
         return String(validating: bytes, as: UTF8.self)
     }
+
+    private static func text(_ bytes: ArraySlice<UInt8>?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
 
     private static func encode(_ segment: String) -> String {
         var text = ""

@@ -107,17 +107,18 @@ package struct RTSPParser: Sendable {
 
     private static func firstLine(_ line: [UInt8], _ headers: RTSPHeaders) throws(WireError) -> Pending {
         guard line.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw .invalid(field: "RTSP first line", value: 0) }
-        let words = String(decoding: line, as: UTF8.self).split(separator: " ", maxSplits: 2).map(String.init)
-        if words[0].hasPrefix("RTSP/") {
+        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2).map { String(decoding: $0, as: UTF8.self) }
+        guard let first = words.first else { throw .invalid(field: "RTSP first line, words", value: 0) }
+        if first.hasPrefix("RTSP/") {
             guard words.count >= 2, words[1].utf8.count == 3, let status = UInt16(words[1]) else {
                 throw .invalid(field: "RTSP status line", value: UInt64(words.count))
             }
             return .response(RTSPResponse(RTSPStatus(rawValue: status), headers: headers))
         }
-        guard words.count == 3, isToken(words[0]), let version = version(words[2]) else {
+        guard words.count == 3, isToken(first), let version = version(words[2]) else {
             throw .invalid(field: "RTSP request line, words", value: UInt64(words.count))
         }
-        return .request(RTSPRequest(RTSPMethod(words[0]), words[1], version: version, headers: headers))
+        return .request(RTSPRequest(RTSPMethod(first), words[1], version: version, headers: headers))
     }
 
     private static func version(_ text: String) -> RTSPVersion? {

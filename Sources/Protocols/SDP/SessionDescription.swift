@@ -115,7 +115,12 @@ package struct SessionDescription: Sendable, Hashable {
             lines += medium.attributes.map(Self.line)
         }
         // A line end inside a value would let it add lines of its own.
-        return lines.map { line in line.filter { !$0.isNewline && $0 != "\0" } + "\r\n" }.joined()
+        return lines.map { Self.printable($0.utf8) + "\r\n" }.joined()
+    }
+
+    /// The text without control characters.
+    static func printable(_ text: some Sequence<UInt8>) -> String {
+        String(decoding: text.filter { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }, as: UTF8.self)
     }
 
     private static func line(_ attribute: Attribute) -> String {

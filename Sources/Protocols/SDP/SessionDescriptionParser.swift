@@ -16,7 +16,7 @@ extension SessionDescription {
     /// Parses a description.
     ///
     /// Lines may end in CR LF, LF or the end of the text; lines of unknown types or without `=` are passed over.
-    /// Bytes that are no UTF-8 are replaced.
+    /// Control characters are left out, bytes that are no UTF-8 are replaced.
     package init(parsing text: Span<UInt8>) throws(WireError) {
         guard text.count <= Self.maximumLength else { throw .limit(field: "SDP bytes", limit: Self.maximumLength) }
         self.init(origin: "", name: "")
@@ -40,7 +40,7 @@ extension SessionDescription {
             if isFirst { throw .invalid(field: "SDP version line", value: 0) }
             return
         }
-        let value = String(decoding: [UInt8](line.extracting(2..<line.count)), as: UTF8.self)
+        let value = Self.printable([UInt8](line.extracting(2..<line.count)))
         if isFirst {
             guard line[0] == UInt8(ascii: "v"), value == "0" else {
                 throw .invalid(field: "SDP version line", value: 0)

@@ -78,7 +78,7 @@ struct RTSPParserTests {
     @Test(
         "what is no message is refused",
         arguments: [
-            "OPTIONS\r\n\r\n", "OPTIONS *\r\n\r\n", "OPTIONS * SIP/2.0\r\n\r\n", " * RTSP/1.0\r\n\r\n",
+            "OPTIONS\r\n\r\n", " \r\n\r\n", "OPTIONS *\r\n\r\n", "OPTIONS * SIP/2.0\r\n\r\n", " * RTSP/1.0\r\n\r\n",
             "OPT(ONS * RTSP/1.0\r\n\r\n", "OPTIONS * RTSP/1.0\r\nno colon\r\n\r\n", "OPTIONS * RTSP/1.0\r\n: x\r\n\r\n",
             "OPTIONS * RTSP/1.0\r\n folded: x\r\n y\r\n\r\n", "OPTIONS * RTSP/1.0\r\nA: \u{1}\r\n\r\n",
             "RTSP/1.0 20\r\n\r\n",
@@ -182,6 +182,7 @@ struct RTSPAddressTests {
             ("rtsp://[::1]:8554/cam%20a", ["cam a"], nil, "rtsp://[::1]:8554/cam%20a"),
             ("RTSPS://h/track", ["track"], nil, "rtsps://h/track"),
             ("/cam", ["cam"], nil, "rtsp:///cam"),
+            ("rtsp://h/cam/\u{59C}sub", ["cam", "\u{59C}sub"], nil, "rtsp://h/cam/%D6%9Csub"),
             ("*", [], nil, "rtsp://"),
         ] as [(String, [String], Int?, String)]
     )
