@@ -90,7 +90,7 @@ import Testing
     @Test("auto finds an encoder that works, and says what stood against the others")
     func automaticChoice() throws {
         LibraryLog.install()
-        var selection = try #require(EncoderSelection(parsing: "auto"))
+        let selection = try #require(EncoderSelection(parsing: "auto"))
         let (encoder, report) = try selection.open(Self.settings)
         var units = 0
         try encoder.encode(Picture.sample(0), captured: .zero) { _, _ in units += 1 }

@@ -39,6 +39,7 @@ final class JPEGStream {
     func sourceChanged(_ format: CaptureFormat) {
         sourceRate = format.frameRate
         passes = format.codec == .jpeg && (configuration.size == nil || configuration.size?.pixels == format.size)
+        if let size = configuration.size?.pixels ?? format.size { describe(size.width, size.height) }
     }
 
     /// Frames are missing from here on.

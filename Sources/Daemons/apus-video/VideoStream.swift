@@ -29,7 +29,7 @@ final class VideoStream {
     var frameRateOverride: Rational?
 
     private let log: Logger
-    private var selection: EncoderSelection
+    private let selection: EncoderSelection
     private var encoder: VideoEncoder?
     private var report: EncoderReport?
     private var failure: String?

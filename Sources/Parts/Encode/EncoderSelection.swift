@@ -8,7 +8,9 @@ import Media
 ///
 /// Being listed proves nothing: a library or a driver may be missing, a card may be out of sessions. So each candidate
 /// is opened and has to encode a picture.
-package struct EncoderSelection: Sendable {
+///
+/// One serves all streams of a camera, so that each encoder is tried once.
+package final class EncoderSelection {
     /// The kinds to try, best first.
     package let candidates: [EncoderKind]
     private var broken: [Failed: String] = [:]
@@ -39,7 +41,7 @@ package struct EncoderSelection: Sendable {
     /// Opens the best encoder that really encodes.
     ///
     /// - Throws: the last candidate's `EncodeError` if none does.
-    package mutating func open(
+    package func open(
         _ settings: EncoderSettings,
         threads: Int = 1
     ) throws(EncodeError) -> (encoder: VideoEncoder, report: EncoderReport) {
@@ -67,7 +69,7 @@ package struct EncoderSelection: Sendable {
     }
 
     /// Notes that an encoder failed while it was in use, so that the next `open` takes another.
-    package mutating func refuse(_ report: EncoderReport, because reason: String) {
+    package func refuse(_ report: EncoderReport, because reason: String) {
         // Software is the last resort: it is tried again.
         guard report.kind != .software else { return }
         broken[Failed(kind: report.kind, name: report.chosen)] = reason
