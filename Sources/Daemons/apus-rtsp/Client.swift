@@ -58,11 +58,6 @@ final class Client {
         }
     }
 
-    /// Goes on with a DESCRIBE that waits for the stream.
-    func streamChanged(_ stream: Stream) {
-        if description?.stream === stream { answerDescribe(isLate: false) }
-    }
-
     /// Takes what the client reports of what it receives.
     func receiveReport(_ bytes: Span<UInt8>) {
         session.noteActivity(at: server.loop.now)
@@ -94,8 +89,7 @@ final class Client {
     }
 
     private func end(_ reason: String) {
-        description?.timer.cancel()
-        description = nil
+        endDescribe()
         stopPlaying(reason)
         release()
         server.remove(self)
@@ -177,15 +171,16 @@ final class Client {
         stream.touch()
         let timer = server.loop.timer(after: Self.describePatience) { [unowned self] in answerDescribe(isLate: true) }
         description = (stream, timer)
+        stream.describing[id] = self
         answerDescribe(isLate: false)
     }
 
-    private func answerDescribe(isLate: Bool) {
-        guard let (stream, timer) = description else { return }
+    /// Goes on with a DESCRIBE that waits for the stream; `isLate` when it has waited long enough.
+    func answerDescribe(isLate: Bool) {
+        guard let (stream, _) = description else { return }
         let text = stream.sessionDescription(anyhow: isLate)
         guard isLate || text != nil else { return }
-        timer.cancel()
-        description = nil
+        endDescribe()
         if let text {
             send(session.answerDescribe(.success(text)))
         } else {
@@ -193,6 +188,13 @@ final class Client {
         }
         // What the client sent meanwhile; not from here, where its input may just be taken.
         server.loop.later { [weak self] in self?.takeInput() }
+    }
+
+    private func endDescribe() {
+        guard let (stream, timer) = description else { return }
+        timer.cancel()
+        stream.describing[id] = nil
+        description = nil
     }
 
     // MARK: SETUP, PLAY

@@ -158,7 +158,7 @@ final class Server {
 
     private func framesPublished(_ stream: Stream) {
         for client in stream.viewers.values { client.framesPublished() }
-        for client in clients.values { client.streamChanged(stream) }
+        for client in stream.describing.values { client.answerDescribe(isLate: false) }
     }
 
     private func acceptAll() {

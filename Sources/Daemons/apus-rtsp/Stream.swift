@@ -27,6 +27,8 @@ final class Stream {
     let kind: Kind
     /// Clients that play, by their number.
     private(set) var viewers: [Int: Client] = [:]
+    /// Clients whose DESCRIBE waits for the stream, by their number.
+    var describing: [Int: Client] = [:]
     /// Called when frames were published, after they have been cut into packets.
     var onFrames: (() -> Void)?
     /// Called when the ring has become one of another codec, which the clients cannot be told.
