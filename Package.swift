@@ -103,7 +103,7 @@ let package = Package(
         program(
             "Tools", "apus",
             uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor"]),
-        program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
+        program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "FanOut"]),
 
         // MARK: Tests
         tests("Architecture"),

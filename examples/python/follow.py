@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# A reader of the frame ring in Python, without any compiled part.
 """Follows a ring and prints a line a frame: follow.py SOCKET [FRAMES]. Needs numpy, and no compiled part.
 
 `Ring` may be copied into programs of your own. A frame comes as a numpy array of bytes that is a copy of its own; for

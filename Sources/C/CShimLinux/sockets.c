@@ -82,6 +82,17 @@ ssize_t apus_send_gathered(int fd, const struct sockaddr_storage *address, sockl
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
+ssize_t apus_receive_segmented(int fd, void *data, size_t length, int *segment) {
+    union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = {0};
+    struct iovec part = {data, length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t received = recvmsg(fd, &message, 0);
+    struct cmsghdr *header = received < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    *segment = header && header->cmsg_level == SOL_UDP && header->cmsg_type == UDP_GRO ? *(int *)CMSG_DATA(header) : 0;
+    return received;
+}
+
 int apus_peer_credentials(int fd, int *pid, unsigned *uid, unsigned *gid) {
     struct ucred peer;
     socklen_t length = sizeof peer;

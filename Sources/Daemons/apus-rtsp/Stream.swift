@@ -248,6 +248,8 @@ final class Stream {
     }
 
     private func image(_ frame: UInt64, _ channel: UInt8, in view: RingView) -> WireImage? {
+        // It may have been published after the last wake-up was handled.
+        if let next = ledger.nextFrame, next <= frame { advance() }
         guard view.incarnation == incarnation, let number = ledger.firstNumber(of: frame) else { return nil }
         packetizer?.nextSequence = number
         guard case .image(let image) = cache(channel).image(of: frame, in: view), image.count > 0 else { return nil }

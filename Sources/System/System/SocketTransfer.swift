@@ -85,6 +85,20 @@ extension Socket {
         }
     }
 
+    /// Receives datagrams that the kernel may have joined, on a socket with `.udpReceiveOffload`.
+    ///
+    /// `segment` gets the length of each datagram but the last, 0 if there is one only. C: `recvmsg` with UDP_GRO.
+    package static func receive(
+        _ fd: Int32,
+        into buffer: inout MutableSpan<UInt8>,
+        segment: inout Int32
+    ) throws(SystemError) -> IOResult {
+        unsafe try buffer.withUnsafeMutableBytes { bytes throws(SystemError) in
+            // Safe: the call writes at most the buffer's length, and one integer.
+            try transfer("recvmsg") { unsafe apus_receive_segmented(fd, bytes.baseAddress, bytes.count, &segment) }
+        }
+    }
+
     /// Sends one message together with descriptors, which stay the caller's. C: `sendmsg(SCM_RIGHTS)`.
     package static func send(_ fd: Int32, _ message: Span<UInt8>, descriptors: [Int32]) throws(SystemError) -> IOResult
     {

@@ -7,6 +7,8 @@ import System
 struct Main {
     static let usage = """
         usage: apus-bench [ring]                      measure the ring: wake-up, copies
+               apus-bench fanout [KEY=VALUE …]               measure apus-rtsp's fan-out beside its floor
+                   transport=tcp|udp viewers=100 seconds=10 bitrate=4000000 gro=yes|no
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
         """
 
@@ -15,6 +17,14 @@ struct Main {
         do {
             switch arguments.first ?? "ring" {
             case "ring": try RingBenchmark.run()
+            case "fanout": try FanOutBenchmark(Array(arguments.dropFirst())).run()
+            case "floor-sender":
+                try FloorSender.run(
+                    transport: arguments[1],
+                    viewers: Int(arguments[2]) ?? 1,
+                    bitrate: Int(arguments[3]) ?? 1,
+                    ports: arguments.dropFirst(4).compactMap { UInt16($0) }
+                )
             case "stress":
                 try RingStress.run(
                     frames: arguments.dropFirst().first.flatMap(UInt64.init) ?? 3_000_000,

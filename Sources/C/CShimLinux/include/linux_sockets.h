@@ -32,6 +32,9 @@ int apus_receive_with_descriptors(int fd, void *data, size_t length, int *fds, i
 /// bytes into datagrams of that size (UDP_SEGMENT).
 ssize_t apus_send_gathered(int fd, const struct sockaddr_storage *address, socklen_t address_length,
                            const struct iovec *parts, int count, int segment);
+/// recvmsg of datagrams that the kernel may have joined (UDP_GRO): `segment` gets the length of each but the last, or 0
+/// if there is one datagram only.
+ssize_t apus_receive_segmented(int fd, void *data, size_t length, int *segment);
 /// The peer of a Unix socket: SO_PEERCRED.
 int apus_peer_credentials(int fd, int *pid, unsigned *uid, unsigned *gid);
 /// The pending error of a socket (SO_ERROR), 0 if none.
