@@ -3,6 +3,7 @@
 
 import Bytes
 import CApusRing
+import Foundation
 import Loop
 import Media
 import Ring
@@ -20,9 +21,9 @@ struct ForeignReaderTests {
         let bench = try RingBench()
         let writer = try bench.makeWriter()
         let output = try Socket.pair(.stream)
-        var launch = Process.Launch(path: path, arguments: arguments + [bench.path, String(frames)])
+        var launch = System.Process.Launch(path: path, arguments: arguments + [bench.path, String(frames)])
         launch.standardOutput = output.second.raw
-        let pid = try Process.spawn(launch)
+        let pid = try System.Process.spawn(launch)
         var status: System.ExitStatus?
         var published: UInt8 = 0
         let deadline = Clock.monotonic() + .seconds(60)
@@ -36,7 +37,7 @@ struct ForeignReaderTests {
                     flags: .keyframe
                 )
             }
-            status = try Process.reap(pid)
+            status = try System.Process.reap(pid)
         }
         var bytes: [UInt8] = []
         _ = try read(output.first.raw, appendingTo: &bytes, atMost: 1 << 20)
@@ -50,9 +51,9 @@ struct ForeignReaderTests {
 
     @Test("the C example follows a ring")
     func cExample() throws {
-        let program = "/tmp/apus-follow-\(Process.id)"
+        let program = "/tmp/apus-follow-\(System.Process.id)"
         defer { File.remove(program) }
-        let compile = try Process.spawn(
+        let compile = try System.Process.spawn(
             .init(
                 path: "/usr/bin/cc",
                 arguments: [
@@ -61,9 +62,9 @@ struct ForeignReaderTests {
                 ]
             )
         )
-        let compiled = try Process.watch(compile)
+        let compiled = try System.Process.watch(compile)
         #expect(try waitUntilReady(compiled.raw, timeout: .seconds(60)))
-        try #require(try Process.reap(compile) == .exited(0))
+        try #require(try System.Process.reap(compile) == .exited(0))
 
         let (status, output) = try follow(program, [], frames: 20)
 
@@ -137,10 +138,11 @@ struct ForeignReaderTests {
         }
         let result = try Result()
         let path = bench.path
-        Task.detached {
+        let thread = Thread {
             result.code = apus_ring_attach(&result.ring, path, Int32(APUS_RING_DEMAND))
             EventDescriptor.signal(result.done.raw)
         }
+        thread.start()
         try bench.run(until: { EventDescriptor.clear(result.done.raw) }, "the library attaches")
         ring = result.ring
         return result.code
