@@ -111,7 +111,7 @@ let package = Package(
         tests("MediaTests", uses: ["Bytes", "Media"]),
         tests("SystemTests", uses: ["Bytes", "System", "Loop"]),
         tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP"]),
-        tests("HTTPTests", uses: ["Bytes", "Media", "HTTP"]),
+        tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "apus-http"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
