@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fuzzes JSON and the control socket's requests.
+
+import Control
+
+@_cdecl("LLVMFuzzerTestOneInput")
+func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    // Safe: the fuzzer lends `count` bytes at `start` for the length of this call.
+    let bytes = unsafe Span(_unsafeElements: UnsafeBufferPointer(start: start, count: count))
+    JSONFuzz.check(bytes)
+    return 0
+}
