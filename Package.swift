@@ -87,22 +87,32 @@ let package = Package(
 
         // MARK: Daemons and tools: thin wiring
         program(
-            "Daemons", "apus-video",
-            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Config", "Control", "Log", "Daemon"]),
+            "Daemons",
+            "apus-video",
+            uses: [
+                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Config", "Control", "Log", "Daemon",
+            ]
+        ),
         program(
-            "Daemons", "apus-rtsp",
+            "Daemons",
+            "apus-rtsp",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "RTP", "RTSP", "SDP", "Config", "Control", "Log",
                 "Daemon",
-            ]),
+            ]
+        ),
         program(
-            "Daemons", "apus-http",
+            "Daemons",
+            "apus-http",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "Config", "Control", "Log", "Daemon",
-            ]),
+            ]
+        ),
         program(
-            "Tools", "apus",
-            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor"]),
+            "Tools",
+            "apus",
+            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor"]
+        ),
         program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "FanOut"]),
 
         // MARK: Tests

@@ -84,7 +84,11 @@ package struct StreamDescription: Sendable, Hashable {
 
     /// Describes a stream of pictures.
     package init(
-        video codec: Codec, width: UInt32, height: UInt32, frameRate: Rational, configuration: [UInt8] = []
+        video codec: Codec,
+        width: UInt32,
+        height: UInt32,
+        frameRate: Rational,
+        configuration: [UInt8] = []
     ) {
         self.codec = codec
         self.width = width
