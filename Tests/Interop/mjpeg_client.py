@@ -22,6 +22,8 @@ class MJPEGClient:
     def __init__(self, port, path, keep_data=False):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.connection.request("GET", path)
+        # The answer lets go of it when the stream ends.
+        self.socket = self.connection.sock
         self.answer = self.connection.getresponse()
         if self.answer.status != 200:
             raise AssertionError(f"{path}: {self.answer.status} {self.answer.reason}")
@@ -41,9 +43,8 @@ class MJPEGClient:
         return self
 
     def __exit__(self, *_):
-        sock = self.connection.sock or self.answer.fp.raw._sock
         try:
-            sock.shutdown(2)
+            self.socket.shutdown(2)
         except OSError:
             pass
         self._reader.join()
