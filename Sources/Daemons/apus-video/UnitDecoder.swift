@@ -7,12 +7,12 @@ import Media
 
 /// Decodes a source's coded frames on demand.
 ///
-/// While nobody wants pictures, frames since the last keyframe are kept, so that decoding can begin at once when
-/// somebody does; what was kept is then decoded a few frames at a time, not to hold up the loop.
+/// Frames since the last keyframe are kept, so that decoding can begin at once when pictures are wanted, not only at
+/// the next keyframe; what was missed is then decoded a few frames at a time, not to hold up the loop.
 struct UnitDecoder {
-    /// Bytes kept at most; beyond, decoding waits for the next keyframe.
+    /// Bytes kept at most; beyond, decoding may have to wait for the next keyframe.
     static let keptLimit = 16 << 20
-    /// Kept frames decoded with each new one.
+    /// Frames decoded at most for each one that comes.
     static let catchUp = 8
 
     private struct Kept {
@@ -23,69 +23,64 @@ struct UnitDecoder {
     private var codec: Codec?
     private var video: VideoDecoder?
     private var images: JPEGDecoder?
-    private var kept: [Kept] = []
+    /// The frames since the last keyframe, in slots that are used again; of them, the first `next` are decoded.
+    private var slots: [Kept] = []
+    private var count = 0
     private var next = 0
     private var keptBytes = 0
-    private var isSynchronous = false
+    /// False if frames are missing that the ones to come refer to.
+    private var isWhole = false
     /// Frames that could not be decoded.
     private(set) var failures: UInt64 = 0
     private(set) var lastFailure: EncodeError?
 
     /// Takes a coded frame; if pictures are wanted, returns the newest that it makes available.
     mutating func take(_ info: UnitInfo, _ unit: Span<UInt8>, wanted: Bool) -> (PictureBuffer, Instant)? {
-        if info.codec != codec { reset(info.codec) }
+        if info.codec != codec {
+            self = UnitDecoder(failures: failures)
+            codec = info.codec
+        }
         if info.codec == .jpeg { return wanted ? decodeImage(info, unit) : nil }
-        if info.isKeyframe && (!wanted || kept.isEmpty) {
-            forget()
-            isSynchronous = true
-        }
-        guard isSynchronous else { return nil }
-        if wanted, kept.isEmpty { return decode(info, unit) }
-        keep(info, unit)
-        guard wanted else {
-            // The decoder has missed frames: it starts over with what is kept.
+        if info.isKeyframe {
+            count = 0
             next = 0
-            video = nil
-            return nil
+            keptBytes = 0
+            isWhole = true
         }
-        return catchUp()
+        guard isWhole else { return nil }
+        if keptBytes + unit.count <= Self.keptLimit {
+            keep(info, unit)
+        } else if wanted, next == count {
+            return decode(info, unit)
+        } else {
+            isWhole = false
+        }
+        return wanted ? decodeKept() : nil
     }
 
-    private mutating func reset(_ codec: Codec) {
-        self.codec = codec
-        video = nil
-        images = nil
-        isSynchronous = false
-        forget()
-    }
+    init() {}
 
-    private mutating func forget() {
-        kept.removeAll(keepingCapacity: true)
-        keptBytes = 0
-        next = 0
-    }
+    private init(failures: UInt64) { self.failures = failures }
 
     private mutating func keep(_ info: UnitInfo, _ unit: Span<UInt8>) {
-        guard keptBytes + unit.count <= Self.keptLimit else {
-            forget()
-            isSynchronous = false
-            return
-        }
-        kept.append(Kept(info: info, bytes: [UInt8](unit)))
+        if count == slots.count { slots.append(Kept(info: info, bytes: [])) }
+        slots[count].info = info
+        slots[count].bytes.removeAll(keepingCapacity: true)
+        slots[count].bytes.append(unit)
+        count += 1
         keptBytes += unit.count
     }
 
-    private mutating func catchUp() -> (PictureBuffer, Instant)? {
+    private mutating func decodeKept() -> (PictureBuffer, Instant)? {
         var newest: (PictureBuffer, Instant)?
-        let end = min(kept.count, next + Self.catchUp)
-        for index in next..<end {
-            let unit = kept[index]
-            newest = decode(unit.info, unit.bytes.span) ?? newest
+        let end = min(count, next + Self.catchUp)
+        while next < end {
+            let bytes = slots[next].bytes
+            newest = decode(slots[next].info, bytes.span) ?? newest
+            next += 1
         }
-        next = end
-        guard next == kept.count else { return nil }
-        forget()
-        return newest
+        // Pictures on the way to the present one are not shown.
+        return next == count ? newest : nil
     }
 
     private mutating func decode(_ info: UnitInfo, _ unit: Span<UInt8>) -> (PictureBuffer, Instant)? {

@@ -27,6 +27,7 @@ final class VideoService {
     private var waiting: (picture: PictureBuffer, captured: Instant)?
     private var waitingImage: (bytes: [UInt8], info: UnitInfo)?
     private var superseded: UInt64 = 0
+    private var loggedFailures: UInt64 = 0
 
     /// Opens the rings and starts the source.
     ///
@@ -76,7 +77,7 @@ final class VideoService {
         context.status = { [unowned self] in status }
         context.reload = { [unowned self] new in reload(new) }
         context.onStop { [unowned self] in close() }
-        context.loop.timer(every: .seconds(1)) { [unowned self] in logLibraryMessages() }
+        context.loop.timer(every: .seconds(1)) { [unowned self] in logTroubles() }
         startSource()
     }
 
@@ -317,8 +318,12 @@ final class VideoService {
         return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]
     }
 
-    private func logLibraryMessages() {
+    private func logTroubles() {
         let (messages, dropped) = LibraryLog.take()
+        if decoder.failures > loggedFailures, let failure = decoder.lastFailure {
+            log.warn("frames not decoded", ["count": decoder.failures - loggedFailures, "error": failure])
+            loggedFailures = decoder.failures
+        }
         for message in messages { log.debug("codec library", ["message": message]) }
         if dropped > 0 { log.debug("codec library messages left out", ["count": dropped]) }
     }
