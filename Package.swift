@@ -81,7 +81,7 @@ let package = Package(
         module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
         module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
-        module("Parts", "Capture", uses: ["Bytes", "Media", "System", "Loop", "Encode", "CShimLinux"]),
+        module("Parts", "Capture", uses: ["Bytes", "Media", "System", "Loop", "Config", "Encode", "CShimLinux"]),
         module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
         module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "System"]),
 
@@ -127,6 +127,6 @@ let package = Package(
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "FanOut"]),
-        tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Capture", "Encode"]),
+        tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Config", "Capture", "Encode"]),
     ]
 )

@@ -2,6 +2,7 @@
 // Clips made by ffmpeg, and a loop that collects what a source gives.
 
 import Bytes
+import Config
 import Encode
 import Loop
 import Media

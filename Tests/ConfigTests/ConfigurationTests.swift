@@ -189,7 +189,8 @@ struct ConfigurationTests {
     @Test(
         "a source must be one of those that exist",
         arguments: [
-            ("auto", true), ("auto:", false), ("pattern:", true), ("pattern", false), ("pattern:?size=1x1", true),
+            ("auto", true), ("auto:", false), ("pattern:", true), ("pattern", false), ("pattern:?size=1x1", false),
+            ("pattern:?size=640x480", true),
             ("v4l2:/dev/video0", true), ("v4l2:video0", false), ("file:/a", true), ("file:", false),
             ("file:?loop", false),
             ("stdin:mjpeg", true), ("stdin:h264", true), ("stdin:mp4", false), ("video:/dev/video0", false),

@@ -38,8 +38,8 @@ final class JPEGStream {
     /// Takes note of what the source gives now.
     func sourceChanged(_ format: CaptureFormat) {
         sourceRate = format.frameRate
-        passes = format.codec == .jpeg && (configuration.size == nil || configuration.size?.pixels == format.size)
-        if let size = configuration.size?.pixels ?? format.size { describe(size.width, size.height) }
+        passes = format.codec == .jpeg && (configuration.size == nil || configuration.size == format.size)
+        if let size = configuration.size ?? format.size { describe(size.width, size.height) }
     }
 
     /// Frames are missing from here on.

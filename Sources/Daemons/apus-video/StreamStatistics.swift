@@ -2,8 +2,6 @@
 // What is counted of a stream, and at which rate it takes frames.
 
 import Bytes
-import Capture
-import Config
 import Control
 
 /// Counts of one stream, and its rates over the last seconds.
@@ -61,11 +59,6 @@ struct StreamStatistics {
         }
         return members
     }
-}
-
-extension PictureSize {
-    /// The size as the capture module has it.
-    var pixels: PixelSize { PixelSize(width: Int(width), height: Int(height)) }
 }
 
 /// Lets through as many frames as a stream's rate allows.

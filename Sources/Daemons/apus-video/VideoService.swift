@@ -108,7 +108,7 @@ final class VideoService {
 
     private func startSource() {
         var target = CaptureTarget(name: camera.name)
-        if let size = camera.main?.size { target.size = PixelSize(width: Int(size.width), height: Int(size.height)) }
+        if let size = camera.main?.size { target.size = size }
         if let rate = camera.main?.frameRate { target.frameRate = max(1, Int(rate.value.rounded())) }
         let events = CaptureEvents(
             picture: { [unowned self] picture, captured in took(picture, captured) },

@@ -68,7 +68,7 @@ final class VideoStream {
         guard let codec = format.codec, accepts(codec), configuration.frameRate == nil, frameRateOverride == nil else {
             return
         }
-        if let wanted = configuration.size, let size = format.size, wanted.pixels != size { return }
+        if let wanted = configuration.size, let size = format.size, wanted != size { return }
         passed = codec
         encoder = nil
         parameterSets = ParameterSets(codec == .h265 ? .h265 : .h264)

@@ -2,6 +2,7 @@
 // One camera's source, kept alive: started, watched, started again.
 
 package import Bytes
+package import Config
 package import Encode
 package import Loop
 import System
@@ -28,12 +29,12 @@ package struct CaptureEvents {
 
 /// What sources that can choose should aim for.
 package struct CaptureTarget: Sendable, Equatable {
-    package var size: PixelSize
+    package var size: PictureSize
     package var frameRate: Int
     /// Shown in the test pattern.
     package var name: String
 
-    package init(size: PixelSize = PixelSize(width: 1920, height: 1080), frameRate: Int = 30, name: String) {
+    package init(size: PictureSize = PictureSize(width: 1920, height: 1080), frameRate: Int = 30, name: String) {
         self.size = size
         self.frameRate = frameRate
         self.name = name
@@ -180,7 +181,7 @@ package final class CaptureSession {
         }
     }
 
-    private func makePattern(_ size: PixelSize?, _ frameRate: Int?) -> PatternSource {
+    private func makePattern(_ size: PictureSize?, _ frameRate: Int?) -> PatternSource {
         PatternSource(
             loop: loop,
             size: size ?? target.size,

@@ -2,6 +2,7 @@
 // A media file as a source, played at its own pace.
 
 import Bytes
+import Config
 import Encode
 import Loop
 import Media
@@ -62,7 +63,7 @@ final class FileSource: Source {
             output.live(
                 CaptureFormat(
                     codec: passes ? description.codec : nil,
-                    size: PixelSize(width: description.width, height: description.height),
+                    size: PictureSize(width: description.width, height: description.height),
                     frameRate: description.frameRate,
                     name: "\(path) (\(description.codecName))"
                 )

@@ -2,6 +2,7 @@
 // Standard input as a source: JPEG images behind each other, or an H.264 byte stream.
 
 import Bytes
+import Config
 import Encode
 import Loop
 import Media
@@ -112,12 +113,12 @@ final class PipeSource: Source {
         }
         let whole = repaired
         if !isLive, let header = try? JPEGHeader(parsing: whole.span) {
-            goLive(PixelSize(width: Int(header.width), height: Int(header.height)))
+            goLive(PictureSize(width: Int(header.width), height: Int(header.height)))
         }
         output?.unit(UnitInfo(codec: .jpeg, captured: now, isKeyframe: true), whole.span)
     }
 
-    private func goLive(_ size: PixelSize?) {
+    private func goLive(_ size: PictureSize?) {
         guard !isLive else { return }
         isLive = true
         output?.live(CaptureFormat(codec: codec, size: size, frameRate: Rational(0), name: "standard input"))

@@ -2,6 +2,7 @@
 // What every source of frames has in common.
 
 import Bytes
+package import Config
 import Encode
 package import Media
 
@@ -10,13 +11,13 @@ package struct CaptureFormat: Sendable, Equatable {
     /// Nil if the source gives uncompressed pictures.
     package var codec: Codec?
     /// Nil if only the frames tell.
-    package var size: PixelSize?
+    package var size: PictureSize?
     /// Frames per second; 0/1 if only the frames tell.
     package var frameRate: Rational
     /// What is captured from, for status: a device's name, a file, the pattern.
     package var name: String
 
-    package init(codec: Codec?, size: PixelSize?, frameRate: Rational, name: String) {
+    package init(codec: Codec?, size: PictureSize?, frameRate: Rational, name: String) {
         self.codec = codec
         self.size = size
         self.frameRate = frameRate

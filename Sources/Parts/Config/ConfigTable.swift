@@ -59,7 +59,7 @@ struct ConfigTable {
             add(
                 entry.line,
                 "\(entry.key) = \(entry.value.isEmpty ? "\"\"" : entry.value) in [\(entry.section)]: "
-                    + "expected \(error.expected)\(error.hint)"
+                    + error.problem
             )
         }
     }

@@ -55,15 +55,13 @@ package enum ConfigType: Sendable {
 
 /// Why a value is not of its type.
 package struct ConfigValueError: Error, Equatable {
-    /// What the value had to be: `a number from 1 to 65535`.
-    package let expected: String
-    /// Said behind that: `; did you mean "h264"?`.
-    package let hint: String
+    /// What is wrong: `expected a number from 1 to 65535`.
+    package let problem: String
 
-    init(expected: String, hint: String = "") {
-        self.expected = expected
-        self.hint = hint
-    }
+    init(problem: String) { self.problem = problem }
+
+    /// `expected` is what the value had to be; `hint` is said behind it: `; did you mean "h264"?`.
+    init(expected: String, hint: String = "") { problem = "expected \(expected)\(hint)" }
 }
 
 extension ConfigType {
@@ -78,7 +76,7 @@ extension ConfigType {
             guard !text.isEmpty else { throw problem }
             return .text(text)
         case .source:
-            if let reason = SourceScheme.problem(with: text) { throw ConfigValueError(expected: reason) }
+            if let reason = SourceScheme.problem(with: text) { throw ConfigValueError(problem: reason) }
             return .text(text)
         case .address:
             guard SocketAddress(host: text, port: 0) != nil, !text.isEmpty else { throw problem }

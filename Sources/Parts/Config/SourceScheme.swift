@@ -24,21 +24,12 @@ package enum SourceScheme: String, CaseIterable, Sendable {
     }
 
     /// Why `source` cannot be a source; nil if it may be one.
-    ///
-    /// What follows the scheme is looked at by the daemon that opens it.
     package static func problem(with source: String) -> String? {
-        guard let scheme = SourceScheme(of: source) else {
-            let name = String(source.prefix { $0 != ":" })
-            let hint = Suggestion.phrase(for: name, among: allCases.map(\.rawValue))
-            return "a source such as \(examples)\(hint)"
-        }
-        let rest = source.dropFirst(scheme.rawValue.count + 1)
-        let path = rest.prefix { $0 != "?" }
-        switch scheme {
-        case .auto, .pattern: return nil
-        case .v4l2: return path.hasPrefix("/dev/") ? nil : "a device such as v4l2:/dev/video0"
-        case .file: return path.isEmpty ? "a path such as file:/path/clip.mp4" : nil
-        case .stdin: return path == "mjpeg" || path == "h264" ? nil : "stdin:mjpeg or stdin:h264"
+        do throws(SourceAddressError) {
+            _ = try SourceAddress(parsing: source)
+            return nil
+        } catch {
+            return error.description
         }
     }
 }

@@ -87,7 +87,7 @@ enum ConfigCommand {
             do throws(ConfigValueError) {
                 _ = try key.key.type.parse(value)
             } catch {
-                throw Failure(.usage, "\(operand): expected \(error.expected)\(error.hint)")
+                throw Failure(.usage, "\(operand): \(error.problem)")
             }
             document.set(key.section, key.name, to: value)
         }

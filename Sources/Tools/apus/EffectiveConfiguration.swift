@@ -57,8 +57,8 @@ struct ConfigurationSource {
         let name = String(text[..<equals])
         let source = String(text[text.index(after: equals)...])
         if let problem = CameraName.problem(with: name) { throw Failure(.usage, "--camera \"\(text)\": \(problem)") }
-        if let expected = SourceScheme.problem(with: source) {
-            throw Failure(.usage, "--camera \"\(text)\": expected \(expected)")
+        if let problem = SourceScheme.problem(with: source) {
+            throw Failure(.usage, "--camera \"\(text)\": \(problem)")
         }
         return (name, source)
     }

@@ -2,6 +2,7 @@
 // The test pattern as a source.
 
 import Bytes
+import Config
 import Encode
 import Loop
 import Media
@@ -10,7 +11,7 @@ import System
 /// Paints the test pattern at a steady rate.
 final class PatternSource: Source {
     private let loop: EventLoop
-    private let size: PixelSize
+    private let size: PictureSize
     private let frameRate: Int
     private let name: String
     private var painter: PatternPainter?
@@ -20,7 +21,7 @@ final class PatternSource: Source {
     private var number: UInt64 = 0
     var wantsPictures = true
 
-    init(loop: EventLoop, size: PixelSize, frameRate: Int, name: String) {
+    init(loop: EventLoop, size: PictureSize, frameRate: Int, name: String) {
         self.loop = loop
         self.size = size
         self.frameRate = frameRate

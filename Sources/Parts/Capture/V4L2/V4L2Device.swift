@@ -3,6 +3,7 @@
 
 import Bytes
 import CShimLinux
+import Config
 import Encode
 import Media
 import System
@@ -25,7 +26,7 @@ import System
     /// What the device was set to.
     struct Setting {
         var format: V4L2Format
-        var size: PixelSize
+        var size: PictureSize
         var stride: Int
         var frameRate: Rational
         var isFullRange: Bool
@@ -86,20 +87,20 @@ import System
     }
 
     /// The sizes worth looking at: the one that is offered, or usual ones within the range.
-    private static func candidates(_ sizes: apus_v4l2_sizes) -> [PixelSize] {
-        let largest = PixelSize(width: Int(sizes.max_width), height: Int(sizes.max_height))
+    private static func candidates(_ sizes: apus_v4l2_sizes) -> [PictureSize] {
+        let largest = PictureSize(width: Int(sizes.max_width), height: Int(sizes.max_height))
         guard sizes.step_width != 0 else { return [largest] }
         let usual = [
             (3840, 2160), (2560, 1440), (1920, 1080), (1280, 720), (800, 600), (640, 480), (640, 360), (320, 240),
         ]
-        return usual.map { PixelSize(width: $0.0, height: $0.1) }
+        return usual.map { PictureSize(width: $0.0, height: $0.1) }
             .filter {
                 $0.width <= largest.width && $0.height <= largest.height && $0.width >= Int(sizes.min_width)
                     && $0.height >= Int(sizes.min_height)
             }
     }
 
-    private func highestRate(_ fourCC: UInt32, _ size: PixelSize) -> Double {
+    private func highestRate(_ fourCC: UInt32, _ size: PictureSize) -> Double {
         var best = 0.0
         for index in 0..<Self.listLimit {
             var numerator: UInt32 = 0
@@ -131,7 +132,7 @@ import System
         guard let format = V4L2Format(fourCC: wanted.fourcc) else {
             throw CaptureError("\(path): the driver insists on a format that is not supported")
         }
-        let size = PixelSize(width: Int(wanted.width), height: Int(wanted.height))
+        let size = PictureSize(width: Int(wanted.width), height: Int(wanted.height))
         let row = format == .yuyv ? size.width * 2 : size.width
         let stride = max(Int(wanted.stride), row)
         var rate = Rational(UInt32(frameRate))

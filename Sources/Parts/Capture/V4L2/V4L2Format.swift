@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pixel formats taken from V4L2 devices, and the choice among what a device offers.
 
+package import Config
 package import Encode
 package import Media
 
 /// A pixel format of a capture device.
-package enum V4L2Format: String, Sendable, CaseIterable {
-    case mjpeg
-    case h264
-    case yuyv
-    case nv12
+package typealias V4L2Format = SourceAddress.V4L2Format
 
+extension V4L2Format {
     /// The kernel's code: four characters, first lowest. MJPEG devices say MJPG or JPEG.
     package var fourCC: UInt32 {
         switch self {
@@ -60,11 +58,11 @@ package enum V4L2Format: String, Sendable, CaseIterable {
 /// A format, size and rate that a device offers.
 package struct V4L2Mode: Sendable, Hashable {
     package var fourCC: UInt32
-    package var size: PixelSize
+    package var size: PictureSize
     /// The highest frames per second at that size; 0 if the driver does not say.
     package var frameRate: Double
 
-    package init(fourCC: UInt32, size: PixelSize, frameRate: Double) {
+    package init(fourCC: UInt32, size: PictureSize, frameRate: Double) {
         self.fourCC = fourCC
         self.size = size
         self.frameRate = frameRate
@@ -77,7 +75,7 @@ package struct V4L2Mode: Sendable, Hashable {
     package static func best(
         among modes: [V4L2Mode],
         for request: SourceAddress.V4L2Request,
-        preferring target: PixelSize,
+        preferring target: PictureSize,
         rate: Int
     ) -> V4L2Mode? {
         let size = request.size ?? target
@@ -92,7 +90,7 @@ package struct V4L2Mode: Sendable, Hashable {
     }
 
     /// Lower is better.
-    private static func score(_ mode: V4L2Mode, _ size: PixelSize, _ rate: Double) -> (Int, Double, Int) {
+    private static func score(_ mode: V4L2Mode, _ size: PictureSize, _ rate: Double) -> (Int, Double, Int) {
         let difference = abs(mode.size.width - size.width) + abs(mode.size.height - size.height)
         let missing = mode.frameRate > 0 ? max(0, rate - mode.frameRate - 0.5) : 0
         let work =

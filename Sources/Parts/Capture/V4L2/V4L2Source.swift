@@ -2,6 +2,7 @@
 // A V4L2 camera as a source.
 
 import Bytes
+import Config
 import Encode
 import Loop
 import Media
@@ -17,7 +18,7 @@ final class V4L2Source: Source {
     private let loop: EventLoop
     private let path: String
     private let request: SourceAddress.V4L2Request
-    private let target: PixelSize
+    private let target: PictureSize
     private let frameRate: Int
     private var device: V4L2Device?
     private var setting: V4L2Device.Setting?
@@ -34,7 +35,7 @@ final class V4L2Source: Source {
     private var repaired: [UInt8] = []
     var wantsPictures = true
 
-    init(loop: EventLoop, path: String, request: SourceAddress.V4L2Request, target: PixelSize, frameRate: Int) {
+    init(loop: EventLoop, path: String, request: SourceAddress.V4L2Request, target: PictureSize, frameRate: Int) {
         self.loop = loop
         self.path = path
         self.request = request

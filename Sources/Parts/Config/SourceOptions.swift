@@ -22,7 +22,7 @@ struct SourceOptions {
                 guard !known.isEmpty else { throw SourceAddressError("\(scheme): takes no options, found \"\(key)\"") }
                 throw SourceAddressError(
                     "\(scheme): has no option \"\(key)\", only \(known.joined(separator: ", "))"
-                        + Spelling.hint(for: key, among: known)
+                        + Suggestion.phrase(for: key, among: known)
                 )
             }
             guard values[key] == nil else { throw SourceAddressError("\(scheme): option \"\(key)\" is given twice") }
@@ -30,9 +30,9 @@ struct SourceOptions {
         }
     }
 
-    func size() throws(SourceAddressError) -> PixelSize? {
+    func size() throws(SourceAddressError) -> PictureSize? {
         guard let text = values["size"] else { return nil }
-        guard let size = PixelSize(parsing: text) else {
+        guard case .size(let size?)? = try? ConfigType.size.parse(text) else {
             throw SourceAddressError("\(scheme): size=\(text) is not WIDTHxHEIGHT with even sides of 16 to 8192")
         }
         return size
@@ -65,38 +65,7 @@ struct SourceOptions {
         let names = T.allCases.map(\.rawValue)
         throw SourceAddressError(
             "\(scheme): \(key)=\(text) is none of \(names.joined(separator: ", "))"
-                + Spelling.hint(for: text, among: names)
+                + Suggestion.phrase(for: text, among: names)
         )
-    }
-}
-
-/// Finds what was probably meant.
-enum Spelling {
-    /// "; did you mean …?", or nothing if no word is near.
-    static func hint(for text: String, among words: [String]) -> String {
-        nearest(to: text, among: words).map { "; did you mean \($0)?" } ?? ""
-    }
-
-    /// The word that takes the fewest edits to get from `text`, if they are few enough for a slip.
-    private static func nearest(to text: String, among words: [String]) -> String? {
-        let scored = words.map { (word: $0, edits: edits(Array(text.lowercased()), Array($0))) }
-        guard let best = scored.min(by: { $0.edits < $1.edits }) else { return nil }
-        return best.edits <= min(2, text.count / 2) ? best.word : nil
-    }
-
-    private static func edits(_ left: [Character], _ right: [Character]) -> Int {
-        // Beyond this length nothing is a misspelling of anything here.
-        guard left.count <= 32 else { return .max }
-        var row = Array(0...right.count)
-        for (index, character) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let replaced = diagonal + (character == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, min(diagonal, row[column]) + 1)
-            }
-        }
-        return row[right.count]
     }
 }

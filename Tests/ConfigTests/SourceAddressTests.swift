@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Source strings: what they mean, and what is said of wrong ones.
 
-import Capture
+import Config
 import Media
 import Testing
 
@@ -17,7 +17,7 @@ import Testing
                 "v4l2:/dev/v4l/by-id/usb-Cam-index0?size=1280x720&fps=30&format=mjpeg",
                 .v4l2(
                     device: "/dev/v4l/by-id/usb-Cam-index0",
-                    .init(size: PixelSize(width: 1280, height: 720), frameRate: 30, format: .mjpeg)
+                    .init(size: PictureSize(width: 1280, height: 720), frameRate: 30, format: .mjpeg)
                 )
             ),
             ("file:/a clip.mp4", .file(path: "/a clip.mp4", loops: true)),
@@ -28,8 +28,8 @@ import Testing
             ("stdin:mjpeg", .stdin(.jpeg)),
             ("stdin:h264", .stdin(.h264)),
             ("pattern:", .pattern(size: nil, frameRate: nil)),
-            ("pattern:?size=640x480", .pattern(size: PixelSize(width: 640, height: 480), frameRate: nil)),
-            ("pattern:?fps=15&size=64x36", .pattern(size: PixelSize(width: 64, height: 36), frameRate: 15)),
+            ("pattern:?size=640x480", .pattern(size: PictureSize(width: 640, height: 480), frameRate: nil)),
+            ("pattern:?fps=15&size=64x36", .pattern(size: PictureSize(width: 64, height: 36), frameRate: 15)),
         ]
         for (text, expected) in cases {
             let parsed = try SourceAddress(parsing: text)
@@ -40,17 +40,18 @@ import Testing
     @Test(
         "each mistake is named, with what was probably meant",
         arguments: [
-            ("", "unknown source"), ("patern:", "did you mean pattern?"), ("pattern", "unknown source"),
+            ("", "unknown source"), ("patern:", "did you mean \"pattern\"?"), ("pattern", "unknown source"),
             ("auto:", "stands alone"), ("http://x", "unknown source \"http\""),
             ("rtsp://camera/stream", "not supported yet"), ("publish:", "not supported yet"),
             ("cvmmap://zed", "not supported yet"), ("/dev/video0", "write v4l2:/dev/video0"),
             ("/clip.mp4", "write file:/clip.mp4"), ("v4l2:", "needs a device"), ("v4l2:video0", "needs a device"),
-            ("v4l2:/dev/video0?sise=640x480", "did you mean size?"),
-            ("v4l2:/dev/video0?format=mpjeg", "did you mean mjpeg?"),
-            ("v4l2:/dev/video0?format=mjpg", "did you mean mjpeg?"), ("v4l2:/dev/video0?fps=0", "not a whole number"),
+            ("v4l2:/dev/video0?sise=640x480", "did you mean \"size\"?"),
+            ("v4l2:/dev/video0?format=mpjeg", "did you mean \"mjpeg\"?"),
+            ("v4l2:/dev/video0?format=mjpg", "did you mean \"mjpeg\"?"),
+            ("v4l2:/dev/video0?fps=0", "not a whole number"),
             ("v4l2:/dev/video0?fps=abc", "not a whole number"), ("v4l2:/dev/video0?fps=9&fps=9", "given twice"),
             ("file:", "needs a path"), ("file:/a?loop=maybe", "neither 1 nor 0"), ("stdin:", "takes mjpeg or h264"),
-            ("stdin:mpjeg", "did you mean mjpeg?"), ("stdin:mjpeg?fps=3", "takes no options"),
+            ("stdin:mpjeg", "did you mean \"mjpeg\"?"), ("stdin:mjpeg?fps=3", "takes no options"),
             ("pattern:x", "takes options only"), ("pattern:?size=641x480", "even sides"),
             ("pattern:?size=10x10", "even sides"), ("pattern:?size=99999x2", "even sides"),
             ("pattern:?size=x", "even sides"), (String(repeating: "a", count: 5000), "longer than"),
@@ -59,30 +60,5 @@ import Testing
     func bad(text: String, part: String) {
         let error = #expect(throws: SourceAddressError.self) { try SourceAddress(parsing: text) }
         #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
-    }
-
-    @Test("of a device's modes, the one nearest to what is wanted is taken")
-    func modes() {
-        let mjpeg = V4L2Format.mjpeg.fourCC
-        let yuyv = V4L2Format.yuyv.fourCC
-        let full = PixelSize(width: 1920, height: 1080)
-        let small = PixelSize(width: 640, height: 480)
-        let modes = [
-            V4L2Mode(fourCC: 0x3030_3030, size: full, frameRate: 60),
-            V4L2Mode(fourCC: yuyv, size: full, frameRate: 5),
-            V4L2Mode(fourCC: yuyv, size: small, frameRate: 30),
-            V4L2Mode(fourCC: mjpeg, size: full, frameRate: 30),
-            V4L2Mode(fourCC: mjpeg, size: small, frameRate: 30),
-        ]
-
-        func best(_ request: SourceAddress.V4L2Request) -> V4L2Mode? {
-            V4L2Mode.best(among: modes, for: request, preferring: full, rate: 30)
-        }
-
-        #expect(best(.init()) == modes[3])
-        #expect(best(.init(size: small)) == modes[4])
-        #expect(best(.init(format: .yuyv)) == modes[1])
-        #expect(best(.init(size: small, format: .yuyv)) == modes[2])
-        #expect(best(.init(format: .nv12)) == nil)
     }
 }

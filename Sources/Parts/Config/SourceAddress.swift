@@ -3,28 +3,6 @@
 
 package import Media
 
-/// A picture's width and height in pixels.
-package struct PixelSize: Sendable, Hashable, CustomStringConvertible {
-    package var width: Int
-    package var height: Int
-
-    package init(width: Int, height: Int) {
-        self.width = width
-        self.height = height
-    }
-
-    /// Parses "1280x720"; nil if it is none, or a side is odd or out of 16…8192.
-    package init?(parsing text: some StringProtocol) {
-        let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard sides.count == 2, let width = sides[0], let height = sides[1] else { return nil }
-        let range = 16...8192
-        guard range.contains(width), range.contains(height), width % 2 == 0, height % 2 == 0 else { return nil }
-        self.init(width: width, height: height)
-    }
-
-    package var description: String { "\(width)x\(height)" }
-}
-
 /// A parsed source string.
 package enum SourceAddress: Sendable, Equatable {
     /// The first capture device found, else the pattern.
@@ -36,23 +14,29 @@ package enum SourceAddress: Sendable, Equatable {
     /// Standard input: JPEG images or an H.264 byte stream.
     case stdin(Codec)
     /// The test pattern; nil takes the main stream's.
-    case pattern(size: PixelSize?, frameRate: Int?)
+    case pattern(size: PictureSize?, frameRate: Int?)
+
+    /// A pixel format of a V4L2 device.
+    package enum V4L2Format: String, Sendable, CaseIterable {
+        case mjpeg
+        case h264
+        case yuyv
+        case nv12
+    }
 
     /// What a V4L2 device should be set to; nil takes what it does best.
     package struct V4L2Request: Sendable, Equatable {
-        package var size: PixelSize?
+        package var size: PictureSize?
         package var frameRate: Int?
         package var format: V4L2Format?
 
-        package init(size: PixelSize? = nil, frameRate: Int? = nil, format: V4L2Format? = nil) {
+        package init(size: PictureSize? = nil, frameRate: Int? = nil, format: V4L2Format? = nil) {
             self.size = size
             self.frameRate = frameRate
             self.format = format
         }
     }
 
-    /// The schemes that work.
-    package static let schemes = ["auto", "v4l2", "file", "stdin", "pattern"]
     /// The schemes that are known, but that no code answers yet.
     package static let plannedSchemes = ["rtsp", "rtsps", "publish", "cvmmap"]
     /// The longest source string taken.
@@ -74,27 +58,28 @@ package enum SourceAddress: Sendable, Equatable {
             if text.hasPrefix("/") { throw SourceAddressError("write file:\(text)") }
             throw Self.unknown(text)
         }
-        let scheme = String(text[..<colon])
+        let name = String(text[..<colon])
         let rest = text[text.index(after: colon)...]
-        switch scheme {
-        case "v4l2": self = try Self.v4l2(rest)
-        case "file": self = try Self.file(rest)
-        case "stdin": self = try Self.stdin(rest)
-        case "pattern": self = try Self.pattern(rest)
-        case "auto": throw SourceAddressError("auto stands alone, without a colon")
-        case _ where Self.plannedSchemes.contains(scheme):
-            throw SourceAddressError("source \(scheme): is not supported yet; use one of \(Self.list)")
-        default: throw Self.unknown(scheme)
+        switch SourceScheme(rawValue: name) {
+        case .v4l2: self = try Self.v4l2(rest)
+        case .file: self = try Self.file(rest)
+        case .stdin: self = try Self.stdin(rest)
+        case .pattern: self = try Self.pattern(rest)
+        case .auto: throw SourceAddressError("auto stands alone, without a colon")
+        case nil where Self.plannedSchemes.contains(name):
+            throw SourceAddressError("source \(name): is not supported yet; use one of \(Self.list)")
+        case nil: throw Self.unknown(name)
         }
     }
 
     private static var list: String {
-        schemes.map { $0 == "auto" ? $0 : $0 + ":" }.joined(separator: ", ")
+        SourceScheme.allCases.map { $0 == .auto ? "auto" : $0.rawValue + ":" }.joined(separator: ", ")
     }
 
     private static func unknown(_ scheme: String) -> SourceAddressError {
         SourceAddressError(
-            "unknown source \"\(scheme)\"; sources are \(list)" + Spelling.hint(for: scheme, among: schemes)
+            "unknown source \"\(scheme)\"; sources are \(list)"
+                + Suggestion.phrase(for: scheme, among: SourceScheme.allCases.map(\.rawValue))
         )
     }
 
@@ -125,7 +110,7 @@ package enum SourceAddress: Sendable, Equatable {
         default:
             throw SourceAddressError(
                 "stdin: takes mjpeg or h264, not \"\(options.path)\""
-                    + Spelling.hint(for: options.path, among: ["mjpeg", "h264"])
+                    + Suggestion.phrase(for: options.path, among: ["mjpeg", "h264"])
             )
         }
     }
