@@ -124,6 +124,7 @@ let package = Package(
         tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "apus-http"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
+        tests("CommandTests", uses: ["Bytes", "Control", "apus"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "FanOut"]),

@@ -96,6 +96,26 @@ struct Command: Sendable {
     }
 }
 
+// MARK: The reference page
+
+extension Command {
+    /// `docs/reference/cli.md`: the help of every command, and the exit codes.
+    var referencePage: String {
+        var page = "# Command line\n\nWritten by `apus reference`; `apus COMMAND --help` says the same.\n"
+        for command in subcommands { page += command.section(name, heading: "##") }
+        page += "\n## Exit codes\n\n| code | meaning |\n|---|---|\n"
+        for code in ExitCode.allCases { page += "| \(code.rawValue) | \(code.meaning) |\n" }
+        return page
+    }
+
+    private func section(_ parent: String, heading: String) -> String {
+        let path = "\(parent) \(name)"
+        var text = "\n\(heading) \(path)\n\n```\n\(help(path))```\n"
+        for command in subcommands { text += command.section(path, heading: heading + "#") }
+        return text
+    }
+}
+
 /// Rows of text in columns as wide as their widest cell.
 struct Table {
     private var rows: [[String]]

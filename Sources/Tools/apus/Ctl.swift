@@ -46,7 +46,7 @@ enum Ctl {
         let answer = try request(client, child, verb, members)
         if verb == "subscribe" { return try printEvents(client, child) }
         let isJSON = arguments.has("--json")
-        try Terminal.write(isJSON ? answer.prettyText + "\n" : Table(Status.rows("", answer)).text)
+        try Terminal.write(isJSON ? answer.prettyText + "\n" : Status.text("", answer))
         return .success
     }
 

@@ -24,7 +24,7 @@ struct Main {
         }
     }
 
-    private static let root = Command(
+    static let root: Command = Command(
         "apus",
         "Apus streams cameras: frames in, RTSP and HTTP out.",
         details: """
@@ -32,12 +32,17 @@ struct Main {
             """,
         [
             Up.command, Status.command, Figures.memoryCommand, Figures.cpuCommand, Ctl.command, ConfigCommand.command,
-            RingCommand.command, exitCodes, version,
+            RingCommand.command, exitCodes, reference, version,
         ]
     )
 
     private static let exitCodes = Command("exit-codes", "Lists the exit codes of all programs.") { _ in
         try Terminal.write(Table(ExitCode.allCases.map { ["\($0.rawValue)", $0.meaning] }).text)
+        return .success
+    }
+
+    private static let reference: Command = Command("reference", "Writes the reference page of all commands.") { _ in
+        try Terminal.write(root.referencePage)
         return .success
     }
 

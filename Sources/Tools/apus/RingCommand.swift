@@ -56,7 +56,7 @@ enum RingCommand {
         let ring = try attach(arguments.operands[0], arguments.runDirectory, demand: false)
         guard let header = RingHeader(ring) else { throw Failure(.failure, "the ring's header makes no sense") }
         let json = JSON.object(header.members)
-        try Terminal.write(arguments.has("--json") ? json.prettyText + "\n" : Table(Status.rows("", json)).text)
+        try Terminal.write(arguments.has("--json") ? json.prettyText + "\n" : Status.text("", json))
         return .success
     }
 

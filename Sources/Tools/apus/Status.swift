@@ -49,7 +49,7 @@ enum Status {
             let own = detail.members.filter { !common.contains($0.name) }
             guard !own.isEmpty else { continue }
             text += "\n\(daemon.program)\(daemon.camera.map { " \($0)" } ?? "")\n"
-            text += Table(rows("  ", .object(own))).text
+            text += Status.text("  ", .object(own))
         }
         return text
     }
@@ -59,22 +59,40 @@ enum Status {
         "daemon", "pid", "version", "ready", "uptime", "log_level", "camera",
     ]
 
-    /// A value as lines of names and values; a list of objects is one line an object.
-    static func rows(_ indentation: String, _ value: JSON) -> [[String]] {
-        value.members.flatMap { member -> [[String]] in
+    /// A value as lines of names and values. A list of objects is a table of what is simple in them; the rest is for
+    /// `--json`.
+    static func text(_ indentation: String, _ value: JSON) -> String {
+        var text = ""
+        var simple = Table([])
+        for member in value.members {
             switch member.value {
-            case .object(let members):
-                return members.contains { $0.value.isComposite }
-                    ? [[indentation + member.name]] + rows(indentation + "  ", member.value)
-                    : [[indentation + member.name, line(member.value)]]
-            case .array(let elements):
-                return elements.enumerated()
-                    .map { index, element in
-                        [index == 0 ? indentation + member.name : "", line(element)]
-                    }
-            default: return [[indentation + member.name, line(member.value)]]
+            case .array(let elements) where elements.contains { !$0.members.isEmpty }:
+                text += simple.text + "\(indentation)\(member.name)\n" + table(indentation + "  ", elements).text
+                simple = Table([])
+            case .object(let members) where members.contains { $0.value.isComposite }:
+                text += simple.text + "\(indentation)\(member.name)\n" + Status.text(indentation + "  ", member.value)
+                simple = Table([])
+            default: simple.append([indentation + member.name, line(member.value)])
             }
         }
+        return text + simple.text
+    }
+
+    /// Objects as rows, under the names of their simple members.
+    private static func table(_ indentation: String, _ elements: [JSON]) -> Table {
+        var names: [String] = []
+        for element in elements {
+            for member in element.members where !member.value.isComposite && !names.contains(member.name) {
+                names.append(member.name)
+            }
+        }
+        guard let first = names.first else { return Table([]) }
+        var table = Table([[indentation + first] + names.dropFirst()])
+        for element in elements {
+            let cells = names.map { element[$0].map(line) ?? "" }
+            table.append([indentation + (cells.first ?? "")] + cells.dropFirst())
+        }
+        return table
     }
 
     /// A value in one line: objects as `name=value`.
