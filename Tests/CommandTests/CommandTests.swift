@@ -64,7 +64,7 @@ struct CommandTests {
                 list  1,2
                 streams
                   name  fps  bitrate
-                  main  30   \("")
+                  main  30
                   sub        5
 
                 """

@@ -56,5 +56,13 @@ class CommandLineTest(SharedSuite):
         for figure in ["p50", "p95", "p99", "max"]:
             self.assertIn(figure, text)
 
+    def test_the_control_reference_names_every_verb_and_argument(self):
+        page = (settings.ROOT / "docs/reference/control.md").read_text()
+        for daemon in ["video", "rtsp", "http", "supervisor"]:
+            for verb in json.loads(self.apus_says("ctl", daemon, "--json"))["verbs"]:
+                for name in [verb["name"], *(argument["name"] for argument in verb["arguments"])]:
+                    with self.subTest(daemon, name=name):
+                        self.assertIn(f"`{name}`", page)
+
     def test_an_unknown_command_is_a_usage_error(self):
         self.assertIn("statsu", self.apus_says("statsu", code=2))

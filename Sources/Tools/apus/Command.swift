@@ -138,6 +138,7 @@ struct Table {
                     guard column < row.count - 1 else { break }
                     line += String(repeating: " ", count: widths[column] - cell.count + 2)
                 }
+                while line.last == " " { line.removeLast() }
                 return line + "\n"
             }
             .joined()
