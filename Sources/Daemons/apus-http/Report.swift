@@ -22,6 +22,8 @@ final class Report {
     private let started: Instant
     private var probes: [String: RingReader] = [:]
     private var probesEnd: LoopTimer?
+    /// What the RTSP server took where the configuration left the port to it: the supervisor writes it down.
+    private var pickedRTSPPort: UInt16?
 
     /// Rings stay attached this long after the last question.
     private static let probeTime = Duration.seconds(10)
@@ -44,9 +46,7 @@ final class Report {
             JSON.Member("version", .string(apusVersion)),
             JSON.Member("uptime", JSON(Int((context.loop.now - started).seconds))),
         ]
-        if configuration.rtsp.isEnabled, configuration.rtsp.port != 0 {
-            members.append(JSON.Member("rtsp_port", JSON(configuration.rtsp.port)))
-        }
+        if let rtspPort { members.append(JSON.Member("rtsp_port", JSON(rtspPort))) }
         members.append(JSON.Member("cameras", .array(configuration.cameras.map(camera))))
         return Self.json(.ok, .object(members))
     }
@@ -80,6 +80,19 @@ final class Report {
     func clients() -> JSON {
         let clients = server.clients.values.sorted { $0.id < $1.id }
         return ["clients": .array(clients.map(client))]
+    }
+
+    /// The port of the RTSP server; nil if there is none, or if it is not known.
+    private var rtspPort: UInt16? {
+        let rtsp = context.configuration.rtsp
+        guard rtsp.isEnabled else { return nil }
+        if rtsp.port != 0 { return rtsp.port }
+        if pickedRTSPPort == nil, let inForce = try? Configuration.load(context.runDirectory.configuration),
+            inForce.rtsp.port != 0
+        {
+            pickedRTSPPort = inForce.rtsp.port
+        }
+        return pickedRTSPPort
     }
 
     private func client(_ client: Client) -> JSON {

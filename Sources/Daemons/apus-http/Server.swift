@@ -27,6 +27,8 @@ final class Server {
     private let hub: ConnectionHub
     private let listener: FileDescriptor
     private var listenerWatch: Watch?
+    /// The port that is listened on, 0 before the start.
+    private var port: UInt16 = 0
     private var lastClient = 0
     private var departing: [Int: Departure] = [:]
 
@@ -57,7 +59,9 @@ final class Server {
         }
         listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
-        context.listening("http", try Socket.localAddress(listener.raw))
+        let address = try Socket.localAddress(listener.raw)
+        port = address.port
+        context.listening("http", address)
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in canTake($0) }
         context.control.commands.add(
@@ -146,9 +150,10 @@ final class Server {
     /// True if a changed configuration holds without a restart: what it changes is read where it is used.
     private func canTake(_ new: Configuration) -> Bool {
         let old = context.configuration
-        return new.http.listen == old.http.listen && new.http.port == old.http.port
-            && new.http.isEnabled == old.http.isEnabled && new.rtsp.port == old.rtsp.port
-            && new.rtsp.isEnabled == old.rtsp.isEnabled && new.cameras.map(Self.shape) == old.cameras.map(Self.shape)
+        // A port that was left to this server may be written down since.
+        let isSamePort = new.http.port == old.http.port || new.http.port == port
+        return isSamePort && new.http.listen == old.http.listen && new.http.isEnabled == old.http.isEnabled
+            && new.cameras.map(Self.shape) == old.cameras.map(Self.shape)
     }
 
     private static func shape(_ camera: CameraConfiguration) -> [String] {

@@ -96,7 +96,7 @@ footer span { margin-left: auto; }
 
 @media (min-width: 1000px) {
   main.single { grid-template-columns: minmax(0, 1fr); }
-  main.single .camera { display: grid; grid-template-columns: minmax(0, 1fr) 26rem; }
+  main.single .camera { display: grid; grid-template-columns: minmax(0, 1fr) 27rem; }
   main.single .facts { padding: 1.25rem; }
   main.single .view { width: 100%; min-height: 100%; }
 }
