@@ -116,7 +116,7 @@ let package = Package(
         program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "FanOut"]),
 
         // MARK: Tests
-        tests("Architecture"),
+        tests("Architecture", uses: ["Config"]),
         tests("BytesTests", uses: ["Bytes"]),
         tests("MediaTests", uses: ["Bytes", "Media"]),
         tests("SystemTests", uses: ["Bytes", "System", "Loop"]),

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from . import settings
-from .apus import Apus, free_port
+from .apus import Apus, free_port, until
 
 
 class ErrorsTest(unittest.TestCase):
@@ -89,11 +89,6 @@ class ErrorsTest(unittest.TestCase):
 
         self.assert_names(line, "video", "v4l2:")
 
-    def test_a_missing_device_is_named(self):
-        line = self.up("--camera", "cam=v4l2:/dev/video99", *self.ports)
-
-        self.assert_names(line, "/dev/video99", "No such file")
-
     def test_a_device_without_permission_is_named_with_the_remedy(self):
         device = next(
             (d for d in ["/dev/mem", "/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop-control"] if os.path.exists(d)),
@@ -122,8 +117,15 @@ class ErrorsTest(unittest.TestCase):
         self.assert_names(self.up("--camera", "cam=pattern:", *self.ports), self.directory / "run")
 
 
-class SecondInstanceTest(unittest.TestCase):
-    """Two suites must not share a run directory."""
+class RunningTest(unittest.TestCase):
+    """What is no reason to end."""
+
+    def test_a_missing_device_is_named_and_waited_for(self):
+        with Apus(cameras={"cam": "v4l2:/dev/video99"}, streams=[]) as apus:
+            until(lambda: "/dev/video99: No such file or directory" in apus.log(), 5, "the log names the device")
+
+            self.assertIsNone(apus.process.poll())
+            self.assertEqual(sorted(apus.processes().values()), ["apus-http", "apus-rtsp", "apus-video"])
 
     def test_a_second_instance_is_refused_and_the_first_goes_on(self):
         with Apus(cameras={"cam": "pattern:?size=320x240&fps=15"}) as apus:

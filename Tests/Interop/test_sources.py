@@ -56,7 +56,7 @@ class PipeTest(unittest.TestCase):
         program = settings.need("ffmpeg", "ffmpeg")
         command = [program, "-nostdin", "-v", "error", "-re", "-f", "lavfi"]
         command += ["-i", f"testsrc2=size=640x360:rate={self.RATE}", *coding, "-"]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL)
 
     def watch(self, producer, source, check):
         """Runs check with a suite that reads the producer's pipe."""

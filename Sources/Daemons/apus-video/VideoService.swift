@@ -31,7 +31,8 @@ final class VideoService {
 
     /// Opens the rings and starts the source.
     ///
-    /// - Throws: `Failure` if the configuration or the run directory is no good; a source that fails is tried again.
+    /// - Throws: `Failure` if the configuration, the run directory or the source is no good; a source that fails later
+    ///   is tried again.
     init(_ context: DaemonContext) throws(Failure) {
         self.context = context
         log = context.log
@@ -79,6 +80,20 @@ final class VideoService {
         context.onStop { [unowned self] in close() }
         context.loop.timer(every: .seconds(1)) { [unowned self] in logTroubles() }
         startSource()
+        if let reason = hopelessness { throw Failure(.source, "camera \(camera.name): \(reason)") }
+    }
+
+    /// Why the source cannot start before somebody mends something; nil if it started, or may still come.
+    ///
+    /// A device that is not there may be plugged in; a file that is not there, or a device that must not be opened, is a
+    /// mistake that its user wants to hear of at once.
+    private var hopelessness: String? {
+        guard case .lost(let reason)? = session?.state else { return nil }
+        switch address {
+        case .file: return reason
+        case .v4l2(let device, _): return File.exists(device) ? reason : nil
+        case .auto, .stdin, .pattern: return nil
+        }
     }
 
     private func openRing(

@@ -48,7 +48,7 @@ final class FileSource: Source {
     }
 
     func start(_ output: SourceOutput) throws(CaptureError) {
-        guard File.exists(path) else { throw CaptureError("\(path): No such file; is the path right?") }
+        guard File.exists(path) else { throw CaptureError("\(path): No such file or directory; is the path right?") }
         do throws(EncodeError) {
             let demuxer = try Demuxer(path: path)
             let description = demuxer.description
