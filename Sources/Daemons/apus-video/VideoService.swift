@@ -87,8 +87,10 @@ final class VideoService {
     ///
     /// A device that is not there may be plugged in; a file that is not there, or a device that must not be opened, is a
     /// mistake that its user wants to hear of at once.
+    ///
+    /// When the daemon is started again, viewers are connected and the source worked before: then it is waited for.
     private var hopelessness: String? {
-        guard case .lost(let reason)? = session?.state else { return nil }
+        guard !context.isRestart, case .lost(let reason)? = session?.state else { return nil }
         switch address {
         case .file: return reason
         case .v4l2(let device, _): return File.exists(device) ? reason : nil

@@ -33,6 +33,10 @@ package final class DaemonContext {
     /// Set while the daemon sets up if it is not ready when its setup returns; `ready()` is due then.
     package var becomesReadyLater = false
 
+    /// True if the supervisor starts the daemon again after it was ready before: what fails now is to be tried again,
+    /// as nobody looks who could change it.
+    package let isRestart = Process.environment("APUS_RESTART") != nil
+
     private let configurationFile: String?
     /// The command line's log level goes before the configuration's.
     private let hasFixedLogLevel: Bool

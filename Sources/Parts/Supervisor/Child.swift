@@ -56,7 +56,7 @@ final class Child {
     ) throws(SystemError) {
         pause?.cancel()
         pause = nil
-        run = try ChildRun(plan, host, onReady: onReady, onEnd: onEnd)
+        run = try ChildRun(plan, host, isRestart: hasBeenReady, onReady: onReady, onEnd: onEnd)
     }
 
     /// Ends the bookkeeping of a run that is over.
@@ -99,6 +99,7 @@ final class ChildRun {
     init(
         _ plan: ChildPlan,
         _ host: ChildHost,
+        isRestart: Bool,
         onReady: @escaping () -> Void,
         onEnd: @escaping (ExitStatus) -> Void
     ) throws(SystemError) {
@@ -110,6 +111,7 @@ final class ChildRun {
         notifications = try Socket.listenUnix(socketPath, kind: .datagram, mode: 0o600)
         var launch = Process.Launch(path: plan.path, arguments: plan.arguments)
         launch.environment = ChildRun.environment(host.environment, socketPath, host.times.watchdog)
+        if isRestart { launch.environment.append("APUS_RESTART=1") }
         launch.standardError = host.standardError
         if !plan.takesStandardInput { launch.standardInput = host.nullDescriptor }
         pid = try Process.spawn(launch)
@@ -186,7 +188,7 @@ final class ChildRun {
 
     /// The environment with the child's own notification socket in it.
     private static func environment(_ common: [String], _ socket: String, _ watchdog: Duration) -> [String] {
-        let ours = ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID="]
+        let ours = ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "APUS_RESTART="]
         let kept = common.filter { entry in !ours.contains { entry.hasPrefix($0) } }
         return kept + ["NOTIFY_SOCKET=\(socket)", "WATCHDOG_USEC=\(watchdog.nanoseconds / 1000)"]
     }
