@@ -28,6 +28,7 @@ final class PipeSource: Source {
     private var watch: Watch?
     private var timer: LoopTimer?
     private var isLive = false
+    private var clock = ArrivalClock()
     /// When the first bytes of the access unit being collected came.
     private var unitBegan: Instant?
     private var counted: UInt64 = 0
@@ -102,7 +103,7 @@ final class PipeSource: Source {
             let captured = unitBegan ?? now
             unitBegan = now
             goLive(nil)
-            output?.unit(UnitInfo(codec: .h264, captured: captured, isKeyframe: flags.contains(.keyframe)), unit)
+            output?.unit(UnitInfo(codec: .h264, captured: clock.stamp(captured), isKeyframe: flags.contains(.keyframe)), unit)
         }
     }
 
@@ -115,7 +116,7 @@ final class PipeSource: Source {
         if !isLive, let header = try? JPEGHeader(parsing: whole.span) {
             goLive(PictureSize(width: Int(header.width), height: Int(header.height)))
         }
-        output?.unit(UnitInfo(codec: .jpeg, captured: now, isKeyframe: true), whole.span)
+        output?.unit(UnitInfo(codec: .jpeg, captured: clock.stamp(now), isKeyframe: true), whole.span)
     }
 
     private func goLive(_ size: PictureSize?) {
