@@ -2,6 +2,7 @@
 // The document model: nothing is lost, a change touches one line.
 
 import Config
+import System
 import Testing
 
 @Suite("Configuration document")
@@ -128,6 +129,21 @@ struct ConfigDocumentTests {
 
         #expect(parse(lines).issues == [])
         #expect(parse(lines + "#\n").issues.map(\.line) == [ConfigDocument.maximumLines + 1])
+    }
+
+    @Test("saving replaces the file and keeps who may read it")
+    func save() throws {
+        let path = "/tmp/apus-config-test-\(Random.uint64()).conf"
+        try File.replace(path, with: Array(Self.text.utf8).span, mode: 0o600)
+        defer { File.remove(path) }
+        var (document, _) = try ConfigDocument.load(path)
+
+        document.set("rtsp", "port", to: "1")
+        try document.save()
+
+        let (again, _) = try ConfigDocument.load(path)
+        #expect(again == document)
+        #expect(File.mode(path).map { $0 & 0o777 } == 0o600)
     }
 
     @Test("removing sections takes their lines, and no others")

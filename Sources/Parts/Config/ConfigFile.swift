@@ -23,10 +23,9 @@ extension ConfigDocument {
         return parse(text, name: path)
     }
 
-    /// Replaces the file that the document is named after, at once or not at all.
-    ///
-    /// `mode` is for the owner alone where secrets could be in it.
-    package func save(mode: UInt32 = 0o644) throws(SystemError) {
+    /// Replaces the file that the document is named after, at once or not at all; who may read it stays as it was.
+    package func save() throws(SystemError) {
+        let mode = File.mode(name).map { $0 & 0o777 } ?? 0o640
         try File.replace(name, with: Array(text.utf8).span, mode: mode)
     }
 }

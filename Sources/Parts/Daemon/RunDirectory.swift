@@ -54,6 +54,10 @@ package struct RunDirectory: Sendable, Equatable {
                 "cannot make the run directory \(path): \(error.reason); choose another with --run-dir"
             )
         }
+        // Whoever owns the directory can put sockets of his own into it, as somebody could under /tmp.
+        if Process.user != 0, let owner = File.owner(path), owner != Process.user, owner != 0 {
+            throw Failure(.failure, "the run directory \(path) is another user's; choose another with --run-dir")
+        }
         let longest = "/ring/".utf8.count + 32 + ".speaker.sock".utf8.count
         guard path.utf8.count + longest <= SocketAddress.longestUnixPath else {
             throw Failure(.usage, "the run directory \(path) is too long for a socket's path; choose a shorter one")

@@ -121,6 +121,13 @@ package enum File {
         return unsafe stat(path, &status) == 0 ? Int(status.st_size) : nil
     }
 
+    /// The user who owns a file or directory, nil if it is not there. C: `stat`.
+    package static func owner(_ path: String) -> UInt32? {
+        var status = stat()
+        // Safe: `status` is valid for the call.
+        return unsafe stat(path, &status) == 0 ? status.st_uid : nil
+    }
+
     /// The target of a symbolic link, nil if it is none. C: `readlink`.
     package static func linkTarget(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -141,7 +148,8 @@ package enum File {
         }
     }
 
-    private static func mode(_ path: String) -> UInt32? {
+    /// The type and permissions of a file, nil if it is not there. C: `stat`.
+    package static func mode(_ path: String) -> UInt32? {
         var status = stat()
         // Safe: `status` is valid for the call.
         return unsafe stat(path, &status) == 0 ? status.st_mode : nil
