@@ -37,6 +37,21 @@ import Testing
         #expect(results.map(\.1).min() ?? 0 > 30)
     }
 
+    @Test("any effort makes one unit for each picture", arguments: EncoderEffort.allCases)
+    func efforts(effort: EncoderEffort) throws {
+        var settings = Self.settings
+        settings.effort = effort
+        let encoder = try VideoEncoder(settings, kind: .software)
+        let decoder = try VideoDecoder(codec: .h264)
+        for number in 0..<12 {
+            var unit: [UInt8] = []
+            try encoder.encode(Picture.sample(number), captured: .zero) { _, bytes in unit = [UInt8](bytes) }
+            var pictures = 0
+            try decoder.decode(unit.span, captured: .zero) { _, _ in pictures += 1 }
+            #expect(pictures == 1)
+        }
+    }
+
     @Test("a requested keyframe is the very next frame, with parameter sets")
     func keyframeOnRequest() throws {
         let encoder = try VideoEncoder(Self.settings, kind: .software)

@@ -61,6 +61,26 @@ struct StreamStatistics {
     }
 }
 
+/// How much of one processor an encoder takes.
+struct EncoderLoad {
+    /// A single stream that takes more has no room for the others, or for a scene that is harder.
+    private static let limit = 0.6
+    /// So many pictures are looked at before anything is concluded.
+    private static let patience = 45
+
+    private var count = 0
+    /// Mean over the last pictures; 1 is all of the time that there is.
+    private(set) var mean = 0.0
+
+    /// Adds one picture: the time spent in each second at the stream's rate.
+    mutating func add(_ perSecond: Duration) {
+        count += 1
+        mean += (perSecond.seconds - mean) / Double(min(count, Self.patience))
+    }
+
+    var isTooHigh: Bool { count >= Self.patience && mean > Self.limit }
+}
+
 /// Lets through as many frames as a stream's rate allows.
 struct FrameGate {
     private var due = Instant.zero

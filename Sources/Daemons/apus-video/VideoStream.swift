@@ -40,6 +40,8 @@ final class VideoStream {
     private var scaler = Scaler()
     private var pool = PicturePool()
     private var gate = FrameGate()
+    private var effort = EncoderEffort.normal
+    private var load = EncoderLoad()
     private var statistics = StreamStatistics()
     private var isPrimed = false
     private var isDiscontinuous = false
@@ -128,6 +130,7 @@ final class VideoStream {
         do throws(EncodeError) {
             let settings = settings(for: picture)
             let encoder = try readyEncoder(settings)
+            let ready = Clock.monotonic()
             let input = try fit(picture, settings)
             if wantsKeyframe, captured - lastKeyframe >= Self.keyframeDistance {
                 wantsKeyframe = false
@@ -139,7 +142,9 @@ final class VideoStream {
                 if writer.hasDemand { publish(info, unit) } else { encoder.requestKeyframe() }
                 isPrimed = true
             }
-            statistics.encoded(in: Clock.monotonic() - began)
+            let spent = Clock.monotonic() - ready
+            statistics.encoded(in: spent)
+            adapt(spent, settings.frameRate)
             failure = nil
         } catch {
             fail(error)
@@ -227,7 +232,8 @@ final class VideoStream {
             frameRate: rate,
             bitrate: bitrateOverride ?? configuration.bitrate,
             gop: max(1, Int((gop.seconds * rate.value).rounded())),
-            range: picture.range
+            range: picture.range,
+            effort: effort
         )
     }
 
@@ -237,10 +243,8 @@ final class VideoStream {
         encoder = nil
         let (opened, report) = try selection.open(settings)
         encoder = opened
-        if self.report != report {
-            for refusal in report.refused where self.report?.refused.contains(refusal) != true {
-                log.info("encoder refused", ["stream": name, "encoder": refusal.name, "reason": refusal.reason])
-            }
+        for refusal in selection.takeRefusals() {
+            log.info("encoder refused", ["encoder": refusal.name, "reason": refusal.reason])
         }
         self.report = report
         log.info(
@@ -251,6 +255,21 @@ final class VideoStream {
             ]
         )
         return opened
+    }
+
+    /// Spends less on each picture if this machine cannot keep up: late pictures are worse than plain ones.
+    private func adapt(_ spent: Duration, _ rate: Rational) {
+        load.add(spent * Int(rate.numerator) / Int(rate.denominator))
+        guard load.isTooHigh, encoder?.report.kind == .software, effort < .least else { return }
+        effort = EncoderEffort(rawValue: effort.rawValue + 1) ?? .least
+        log.warn(
+            "encoder is too slow, and is told to spend less",
+            [
+                "stream": name, "effort": "\(effort)", "load": "\(Int(load.mean * 100))%",
+                "remedy": "a smaller size or fps",
+            ]
+        )
+        load = EncoderLoad()
     }
 
     private func fit(_ picture: PictureBuffer, _ settings: EncoderSettings) throws(EncodeError) -> PictureBuffer {
@@ -292,6 +311,7 @@ final class VideoStream {
             members.append(JSON.Member("bitrate", JSON(bitrateOverride ?? configuration.bitrate)))
             members.append(JSON.Member("gop", JSON((gopOverride ?? configuration.gop).seconds)))
             members.append(JSON.Member("encoder", JSON(report?.chosen)))
+            members.append(JSON.Member("effort", .string("\(effort)")))
             let refused = report?.refused
                 .map { refusal -> JSON in
                     ["encoder": .string(refusal.name), "reason": .string(refusal.reason)]

@@ -15,6 +15,8 @@ package final class EncoderSelection {
     package let candidates: [EncoderKind]
     private var broken: [Failed: String] = [:]
 
+    private var untold: [EncoderReport.Refusal] = []
+
     private struct Failed: Hashable {
         var kind: EncoderKind
         var name: String
@@ -42,8 +44,7 @@ package final class EncoderSelection {
     ///
     /// - Throws: the last candidate's `EncodeError` if none does.
     package func open(
-        _ settings: EncoderSettings,
-        threads: Int = 1
+        _ settings: EncoderSettings
     ) throws(EncodeError) -> (encoder: VideoEncoder, report: EncoderReport) {
         var refused: [EncoderReport.Refusal] = []
         var failure = EncodeError("open encoder", "no encoder is known for \(settings.codec.name)")
@@ -56,13 +57,14 @@ package final class EncoderSelection {
             }
             do throws(EncodeError) {
                 if kind != .software { try Self.tryOut(settings, kind) }
-                let encoder = try VideoEncoder(settings, kind: kind, threads: threads)
+                let encoder = try VideoEncoder(settings, kind: kind)
                 let report = EncoderReport(chosen: name, kind: kind, refused: refused)
                 return (encoder, report)
             } catch {
                 failure = error
                 broken[key] = error.reason
                 refused.append(.init(name: name, reason: error.reason))
+                untold.append(.init(name: name, reason: error.reason))
             }
         }
         throw failure
@@ -73,6 +75,12 @@ package final class EncoderSelection {
         // Software is the last resort: it is tried again.
         guard report.kind != .software else { return }
         broken[Failed(kind: report.kind, name: report.chosen)] = reason
+    }
+
+    /// Takes the refusals since the last call, each of which is told once for all streams.
+    package func takeRefusals() -> [EncoderReport.Refusal] {
+        defer { untold.removeAll() }
+        return untold
     }
 
     /// Encodes a black picture, to see whether anything comes out.

@@ -3,6 +3,23 @@
 
 package import Media
 
+/// How much a software encoder may cost.
+package enum EncoderEffort: Int, Sendable, Comparable, CaseIterable {
+    /// One thread, good quality: what most machines can do.
+    case normal
+    /// Several threads on each picture, which then has several slices.
+    case threaded
+    /// The least work that makes a valid stream, on several threads.
+    case least
+
+    package static func < (left: EncoderEffort, right: EncoderEffort) -> Bool { left.rawValue < right.rawValue }
+
+    /// More threads than this gain little on one picture.
+    static let threadLimit = 4
+
+    var threads: Int { self == .normal ? 1 : Self.threadLimit }
+}
+
 /// What a video stream should be.
 package struct EncoderSettings: Sendable, Hashable {
     package var codec: Codec
@@ -15,6 +32,8 @@ package struct EncoderSettings: Sendable, Hashable {
     package var gop: Int
     /// The range that input pictures have; it is written into the stream.
     package var range: SampleRange
+    /// What a software encoder may cost; hardware has a price of its own.
+    package var effort: EncoderEffort
 
     package init(
         codec: Codec = .h264,
@@ -23,7 +42,8 @@ package struct EncoderSettings: Sendable, Hashable {
         frameRate: Rational = Rational(30),
         bitrate: Int,
         gop: Int,
-        range: SampleRange = .limited
+        range: SampleRange = .limited,
+        effort: EncoderEffort = .normal
     ) {
         self.codec = codec
         self.width = width
@@ -32,6 +52,7 @@ package struct EncoderSettings: Sendable, Hashable {
         self.bitrate = bitrate
         self.gop = gop
         self.range = range
+        self.effort = effort
     }
 }
 
@@ -64,7 +85,7 @@ package enum EncoderKind: String, Sendable, CaseIterable {
     }
 
     /// Options of the encoder, so chosen that a frame leaves as soon as it went in.
-    func options(for codec: Codec, threads: Int) -> [(String, String)] {
+    func options(for codec: Codec, _ effort: EncoderEffort) -> [(String, String)] {
         switch (self, codec) {
         case (.nvenc, _):
             [
@@ -77,12 +98,15 @@ package enum EncoderKind: String, Sendable, CaseIterable {
         case (.software, .h265):
             [
                 ("preset", "ultrafast"), ("tune", "zerolatency"), ("forced-idr", "1"),
-                ("x265-params", "log-level=error:repeat-headers=1:scenecut=0:pools=\(threads):frame-threads=1:info=0"),
+                (
+                    "x265-params",
+                    "log-level=error:repeat-headers=1:scenecut=0:pools=\(effort.threads):frame-threads=1:info=0"
+                ),
             ]
         case (.software, _):
             [
-                ("preset", "superfast"), ("tune", "zerolatency"), ("forced-idr", "1"),
-                ("x264-params", "sliced-threads=\(threads > 1 ? 1 : 0):scenecut=0"),
+                ("preset", effort == .least ? "ultrafast" : "superfast"), ("tune", "zerolatency"), ("forced-idr", "1"),
+                ("x264-params", "sliced-threads=\(effort.threads > 1 ? 1 : 0):scenecut=0"),
             ]
         }
     }

@@ -45,7 +45,7 @@ package struct UnitInfo: Sendable, Hashable {
     /// Opens one encoder. C: avcodec_open2()
     ///
     /// - Throws: `EncodeError` with the library's reason, such as a driver that is missing.
-    package init(_ settings: EncoderSettings, kind: EncoderKind, threads: Int = 1) throws(EncodeError) {
+    package init(_ settings: EncoderSettings, kind: EncoderKind) throws(EncodeError) {
         guard let name = kind.name(for: settings.codec) else {
             throw EncodeError("open encoder \(kind.rawValue)", "does not encode \(settings.codec.name)")
         }
@@ -64,11 +64,11 @@ package struct UnitInfo: Sendable, Hashable {
         case .vaapi: uploader = try HardwareUploader(width: settings.width, height: settings.height)
         case .nvenc, .qsv, .v4l2m2m, .software: uploader = nil
         }
-        configure(kind, threads: threads)
+        configure(kind)
         var options: OpaquePointer?
         // Safe: the dictionary is ours, and freed whatever happens.
         defer { unsafe av_dict_free(&options) }
-        for (key, value) in kind.options(for: settings.codec, threads: threads) {
+        for (key, value) in kind.options(for: settings.codec, settings.effort) {
             unsafe av_dict_set(&options, key, value, 0)
         }
         try check(unsafe avcodec_open2(context.pointer, codec, &options), what)
@@ -119,7 +119,7 @@ package struct UnitInfo: Sendable, Hashable {
         return true
     }
 
-    private func configure(_ kind: EncoderKind, threads: Int) {
+    private func configure(_ kind: EncoderKind) {
         // Safe: the context is ours and not open yet.
         unsafe context.pointer.pointee.width = Int32(settings.width)
         unsafe context.pointer.pointee.height = Int32(settings.height)
@@ -127,7 +127,7 @@ package struct UnitInfo: Sendable, Hashable {
         unsafe context.pointer.pointee.framerate = AVRational(num: Int32(rate.numerator), den: Int32(rate.denominator))
         unsafe context.pointer.pointee.time_base = AVRational(num: Int32(rate.denominator), den: Int32(rate.numerator))
         unsafe context.pointer.pointee.max_b_frames = 0
-        unsafe context.pointer.pointee.thread_count = Int32(threads)
+        unsafe context.pointer.pointee.thread_count = Int32(settings.effort.threads)
         // Keyframes are forced from here, so the encoder's own count only has to stay out of the way.
         unsafe context.pointer.pointee.gop_size = 1 << 20
         unsafe context.pointer.pointee.color_range = settings.range == .full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
