@@ -19,8 +19,9 @@ import CSysFFmpeg
         let what = "open VA-API device"
         var opened: UnsafeMutablePointer<AVBufferRef>?
         // Safe: each reference that the library gives out gets its one owner at once.
-        try check(unsafe av_hwdevice_ctx_create(&opened, AV_HWDEVICE_TYPE_VAAPI, nil, nil, 0), what)
-        guard let opened = unsafe opened else { throw EncodeError(what, "no device") }
+        let code = unsafe av_hwdevice_ctx_create(&opened, AV_HWDEVICE_TYPE_VAAPI, nil, nil, 0)
+        // The library's own text, "generic error in an external library", tells nobody what is missing.
+        guard code >= 0, let opened = unsafe opened else { throw EncodeError(what, "there is no usable VA-API device") }
         device = unsafe BufferReference(owning: opened)
         guard let pool = unsafe av_hwframe_ctx_alloc(opened) else { throw EncodeError(what, "out of memory") }
         frames = unsafe BufferReference(owning: pool)
