@@ -58,6 +58,9 @@ class PipeTest(unittest.TestCase):
         command += ["-i", f"testsrc2=size=640x360:rate={self.RATE}", *coding, "-"]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL)
 
+    def decode(self, apus):
+        clients.ffmpeg(apus.rtsp("cam"), self.RATE, settings.SECONDS, ["-rtsp_transport", "tcp"])
+
     def watch(self, producer, source, check):
         """Runs check with a suite that reads the producer's pipe."""
         try:
@@ -70,7 +73,7 @@ class PipeTest(unittest.TestCase):
 
     def test_mjpeg(self):
         def check(apus):
-            clients.ffmpeg(apus.rtsp("cam"), self.RATE, settings.SECONDS, ["-rtsp_transport", "tcp"])
+            self.decode(apus)
             with MJPEGClient(apus.http_port, "/cam/mjpeg") as client:
                 time.sleep(3)
                 self.assertAlmostEqual(len(client.pictures), 3 * self.RATE, delta=self.RATE / 2)
@@ -85,11 +88,8 @@ class PipeTest(unittest.TestCase):
         self.watch(self.produce(subprocess.PIPE, "-f", "mjpeg", "-q:v", "4"), "stdin:mjpeg", check)
 
     def test_h264(self):
-        def check(apus):
-            clients.ffmpeg(apus.rtsp("cam"), self.RATE, settings.SECONDS, ["-rtsp_transport", "tcp"])
-
         coding = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-f", "h264"]
-        self.watch(self.produce(subprocess.PIPE, *coding), "stdin:h264", check)
+        self.watch(self.produce(subprocess.PIPE, *coding), "stdin:h264", self.decode)
 
     def test_the_end_of_the_input_is_waited_out(self):
         settings.need("ffmpeg", "ffmpeg")
