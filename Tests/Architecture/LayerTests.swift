@@ -23,9 +23,6 @@ enum Layers {
         "Parts": ["Synchronization"],
     ]
 
-    /// The exceptions, module by module.
-    static let toolchainByModule: [String: Set<String>] = ["Control": ["FoundationEssentials"]]
-
     /// The shim of the kernel's interface, and who may use it beside the System layer: Capture, for V4L2.
     static let kernelShim = "CShimLinux"
     static let kernelShimUsers: Set<String> = ["System", "Loop", "Capture"]
@@ -54,7 +51,7 @@ enum Layers {
     /// Imports in a source that its layer does not allow or its target does not declare.
     static func violations(in source: SwiftSource, manifest: Manifest) -> [String] {
         let declared = Set(manifest[source.module]?.dependencies ?? [])
-        let system = toolchain[source.layer, default: []].union(toolchainByModule[source.module, default: []])
+        let system = toolchain[source.layer, default: []]
         return source.imports.filter { !declared.contains($0.module) && !system.contains($0.module) }
             .map { "\(source.path):\($0.line): \(source.layer)/\(source.module) may not import \($0.module)" }
     }
@@ -155,7 +152,7 @@ struct LayerTests {
         arguments: [
             ("Values/Bytes", "import Glibc"), ("Protocols/RTP", "import Foundation"),
             ("Protocols/RTP", "package import Loop"), ("Parts/Ring", "import Dispatch"),
-            ("Parts/Ring", "import FoundationEssentials"), ("Daemons/apus-http", "import Glibc"),
+            ("Parts/Control", "import FoundationEssentials"), ("Daemons/apus-http", "import Glibc"),
             ("Daemons/apus-http", "private import struct Foundation.Date"),
             ("Parts/Ring", "@preconcurrency import Glibc"),
         ]
