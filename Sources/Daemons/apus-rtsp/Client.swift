@@ -181,7 +181,10 @@ final class Client {
         let text = stream.sessionDescription(anyhow: isLate)
         guard isLate || text != nil else { return }
         endDescribe()
-        if let text {
+        if let refusal = stream.refusal() {
+            server.log.warn("stream cannot be sent", ["stream": stream.name, "reason": refusal])
+            send(session.answerDescribe(.failure(.init(.unsupportedMediaType, "\(stream.name): \(refusal)"))))
+        } else if let text {
             send(session.answerDescribe(.success(text)))
         } else {
             send(session.answerDescribe(.failure(.init(.unavailable, stream.trouble))))

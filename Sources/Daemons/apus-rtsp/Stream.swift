@@ -37,6 +37,8 @@ final class Stream {
     private(set) var refused: UInt64 = 0
     /// Why the last of them was refused.
     private(set) var lastRefusal: WireError?
+    /// Whether that was the newest frame that has been cut into packets.
+    private var isRefusing = false
 
     private let loop: EventLoop
     private let reader: RingReader
@@ -132,6 +134,13 @@ final class Stream {
         else { return nil }
         let version = UInt64(generation)
         return SessionDescription.live(name: name, identifier: sessionIdentifier, version: version, media: [media]).text
+    }
+
+    /// Why RTP cannot carry the newest frame, nil if it can: a camera's own JPEGs may be of a kind that it cannot.
+    func refusal() -> WireError? {
+        guard kind == .jpeg, let view = reader.view, prepare(view), view.newest > 0 else { return nil }
+        _ = cache(0).image(of: view.newest, in: view)
+        return isRefusing ? lastRefusal : nil
     }
 
     /// Where a client that plays from now on starts.
@@ -268,7 +277,9 @@ final class Stream {
         do throws(WireError) {
             try packetizer?.packetize(frame, timestamp: clock.timestamp(of: info.captured), into: &image)
             if channel != 0 { image.setChannel(channel) }
+            isRefusing = false
         } catch {
+            isRefusing = true
             refused += 1
             lastRefusal = error
         }

@@ -106,6 +106,7 @@ package struct RTSPStatus: RawRepresentable, Sendable, Hashable {
     package static let notAcceptable = RTSPStatus(rawValue: 406)
     package static let entityTooLarge = RTSPStatus(rawValue: 413)
     package static let targetTooLong = RTSPStatus(rawValue: 414)
+    package static let unsupportedMediaType = RTSPStatus(rawValue: 415)
     package static let parameterNotUnderstood = RTSPStatus(rawValue: 451)
     package static let notEnoughBandwidth = RTSPStatus(rawValue: 453)
     package static let sessionNotFound = RTSPStatus(rawValue: 454)
@@ -130,6 +131,7 @@ package struct RTSPStatus: RawRepresentable, Sendable, Hashable {
         case 406: "Not Acceptable"
         case 413: "Request Entity Too Large"
         case 414: "Request-URI Too Long"
+        case 415: "Unsupported Media Type"
         case 451: "Parameter Not Understood"
         case 453: "Not Enough Bandwidth"
         case 454: "Session Not Found"
