@@ -59,4 +59,4 @@ install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
 clean: ## remove everything that was built
 	rm -rf .build
 
-.PHONY: help setup build run test format lint fuzz bench install clean
+.PHONY: help setup build run test format lint fuzz bench stress install clean

@@ -10,13 +10,13 @@ struct ConfigReferenceTests {
     func file() throws {
         let committed = try Repository.text("config/apus.conf")
 
-        #expect(committed == ConfigReference.file, "mend it: apus config reference > config/apus.conf")
+        #expect(committed == ConfigReference.file, "mend it: apus config reference")
     }
 
     @Test("docs/reference/config.md is what `apus config reference --markdown` writes")
     func page() throws {
         let committed = try Repository.text("docs/reference/config.md")
 
-        #expect(committed == ConfigReference.page, "mend it: apus config reference --markdown > docs/reference/config.md")
+        #expect(committed == ConfigReference.page, "mend it: apus config reference --markdown")
     }
 }

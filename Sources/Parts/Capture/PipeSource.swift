@@ -103,7 +103,8 @@ final class PipeSource: Source {
             let captured = unitBegan ?? now
             unitBegan = now
             goLive(nil)
-            output?.unit(UnitInfo(codec: .h264, captured: clock.stamp(captured), isKeyframe: flags.contains(.keyframe)), unit)
+            let isKeyframe = flags.contains(.keyframe)
+            output?.unit(UnitInfo(codec: .h264, captured: clock.stamp(captured), isKeyframe: isKeyframe), unit)
         }
     }
 
