@@ -44,7 +44,7 @@ fuzz: ## fuzz every parser for FUZZ_SECONDS (30) each
 	@scripts/setup --build
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
-bench: build ## measure the ring: wake-up latency, copies, throughput
+bench: build ## measure the ring and the fan-out, each beside its floor; ARGS='fanout viewers=400'
 	$(release)/apus-bench $(ARGS)
 
 stress: build ## prove on this machine that no torn frame is accepted: ThreadSanitizer, then killed processes

@@ -6,7 +6,8 @@ import System
 @main
 struct Main {
     static let usage = """
-        usage: apus-bench [ring]                      measure the ring: wake-up, copies
+        usage: apus-bench                                    measure the ring, then the fan-out over TCP and UDP
+               apus-bench ring                               measure the ring: wake-up, copies
                apus-bench fanout [KEY=VALUE …]               measure apus-rtsp's fan-out beside its floor
                    transport=tcp|udp viewers=100 seconds=10 bitrate=4000000 gro=yes|no
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
@@ -15,7 +16,10 @@ struct Main {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
-            switch arguments.first ?? "ring" {
+            switch arguments.first ?? "all" {
+            case "all":
+                try RingBenchmark.run()
+                for transport in ["tcp", "udp"] { try FanOutBenchmark(["transport=\(transport)"]).run() }
             case "ring": try RingBenchmark.run()
             case "fanout": try FanOutBenchmark(Array(arguments.dropFirst())).run()
             case "floor-sender":
