@@ -138,8 +138,8 @@ final class Stream {
 
     /// Why RTP cannot carry the newest frame, nil if it can: a camera's own JPEGs may be of a kind that it cannot.
     func refusal() -> WireError? {
-        guard kind == .jpeg, let view = reader.view, prepare(view), view.newest > 0 else { return nil }
-        _ = cache(0).image(of: view.newest, in: view)
+        guard kind == .jpeg else { return nil }
+        advance()
         return isRefusing ? lastRefusal : nil
     }
 
