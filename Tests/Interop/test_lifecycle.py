@@ -116,3 +116,10 @@ class LifecycleTest(unittest.TestCase):
 
     def left_in(self, run_dir):
         return [str(path.relative_to(run_dir)) for path in run_dir.rglob("*")] if run_dir.exists() else []
+
+    def test_a_relative_run_directory_works_like_an_absolute_one(self):
+        apus = Apus(cameras={"cam": SOURCE})
+        apus.run_dir = os.path.relpath(apus.run_dir)
+        with apus:
+            # Ready within the patience of a daemon that tells the supervisor so, not after its time-out.
+            until(lambda: "Ready." in apus.log(), 5, "the table of addresses")

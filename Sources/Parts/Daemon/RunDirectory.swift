@@ -5,10 +5,12 @@ import System
 
 /// The directory of one running instance: ring sockets, control sockets, the configuration in force.
 package struct RunDirectory: Sendable, Equatable {
+    /// Absolute, so that it means the same to every daemon and in `NOTIFY_SOCKET`.
     package let path: String
 
+    /// Takes a path; a relative one is taken from the working directory.
     package init(_ path: String) {
-        var path = path[...]
+        var path = File.absolute(path)[...]
         while path.count > 1, path.last == "/" { path.removeLast() }
         self.path = String(path)
     }

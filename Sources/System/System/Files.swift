@@ -105,6 +105,12 @@ package enum File {
 
     // Safe: both calls read a NUL-terminated path.
 
+    /// The path from the root on: a relative one is taken from the working directory. C: `readlink /proc/self/cwd`.
+    package static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let directory = linkTarget("/proc/self/cwd") else { return path }
+        return directory == "/" ? "/" + path : directory + "/" + path
+    }
+
     /// True if the path is there, whatever it is. C: `access`.
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
