@@ -105,7 +105,6 @@ struct CodeTests {
         let wrong = try (sources + scripts)
             .compactMap { path -> String? in
                 let text = try Repository.text(path) ?? ""
-                guard text.count > 200 else { return nil }
                 let isFirstLineTools = path == "Package.swift"
                 let body = isFirstLineTools ? String(text.drop { $0 != "\n" }.dropFirst()) : text
                 let slashes = path.hasSuffix(".swift") || path.hasSuffix(".c") || path.hasSuffix(".h")
