@@ -4,15 +4,30 @@
 import os
 import pathlib
 import signal
+import subprocess
 import time
 import unittest
 
+from . import settings
 from .apus import Apus, until
 from .case import longest_gap
 from .mjpeg_client import MJPEGClient
-from .rtsp_client import RTSPClient
+from .rtsp_client import RTSPClient, RTSPError
 
 SOURCE = "pattern:?size=640x360&fps=30"
+SECOND_SOURCE = "pattern:?size=320x240&fps=30"
+ONE_CAMERA = f"[camera.cam]\nsource = {SOURCE}\n"
+SECOND_CAMERA = f"[camera.two]\nsource = {SECOND_SOURCE}\n"
+
+
+def reload(apus, config):
+    """Puts another configuration in force; returns the moment before."""
+    (apus.directory / "apus.conf").write_text(config)
+    began = time.monotonic()
+    subprocess.run(
+        [settings.PROGRAMS / "apus", "config", "reload", "--run-dir", apus.run_dir], check=True, capture_output=True
+    )
+    return began
 
 
 def alive(pid):
@@ -86,6 +101,70 @@ class LifecycleTest(unittest.TestCase):
                 killed = apus.kill("apus-video")
                 until(lambda: apus.pid("apus-video") not in (None, killed), 20, "apus-video runs again")
             until(lambda: apus.get("/cam/snapshot.jpg")[0] == 200, 20, "a snapshot")
+
+    def test_a_reload_that_adds_and_removes_a_camera_leaves_the_viewers_of_another_alone(self):
+        with (
+            Apus(config=ONE_CAMERA, streams=["cam"]) as apus,
+            RTSPClient(apus.rtsp("cam")) as rtsp,
+            MJPEGClient(apus.http_port, "/cam/mjpeg") as mjpeg,
+        ):
+            rtsp.play()
+            daemons = apus.processes()
+            until(lambda: rtsp.frames() and mjpeg.arrivals(), 5, "the first pictures")
+            time.sleep(1)
+
+            # The new one is the first.
+            began = reload(apus, SECOND_CAMERA + ONE_CAMERA)
+            until(lambda: apus.describes("two"), 5, "the new camera by RTSP")
+            until(lambda: apus.get("/two/snapshot.jpg")[0] == 200, 5, "the new camera by HTTP")
+            self.assertEqual(daemons.items() - apus.processes().items(), set())
+            with RTSPClient(apus.rtsp("")) as first:
+                self.assertIn("s=two/main", first.describe()[1])
+
+            with (
+                RTSPClient(apus.rtsp("two")) as rtsp_two,
+                RTSPClient(apus.rtsp("two/sub")) as rtsp_two_sub,
+                MJPEGClient(apus.http_port, "/mjpeg") as mjpeg_two,
+            ):
+                rtsp_two.play()
+                until(lambda: rtsp_two.frames() and mjpeg_two.arrivals(), 5, "pictures of the new camera")
+                rtsp_two_sub.describe()
+                reload(apus, ONE_CAMERA)
+                until(lambda: rtsp_two.ended and mjpeg_two.ended, 2, "the viewers of the camera that is gone leave")
+                with self.assertRaisesRegex(RTSPError, "404"):
+                    rtsp_two_sub.describe()
+            self.assertEqual(apus.get("/two/snapshot.jpg")[0], 404)
+            with RTSPClient(apus.rtsp("")) as first:
+                self.assertIn("s=cam/main", first.describe()[1])
+
+            time.sleep(1)
+            self.assertEqual(apus.processes(), daemons)
+            self.assertIsNone(rtsp.ended)
+            self.assertIsNone(mjpeg.ended)
+            self.assertLess(longest_gap([frame.arrived for frame in rtsp.frames(since=began - 0.5)]), 0.5)
+            self.assertLess(longest_gap(mjpeg.arrivals(since=began - 0.5)), 0.5)
+            self.assertLess(time.monotonic() - rtsp.frames()[-1].arrived, 0.5)
+            self.assertLess(time.monotonic() - mjpeg.arrivals()[-1], 0.5)
+
+    def test_a_reload_that_takes_one_stream_away_ends_its_viewers_alone(self):
+        with (
+            Apus(config=ONE_CAMERA, streams=["cam", "cam/sub"]) as apus,
+            RTSPClient(apus.rtsp("cam")) as rtsp,
+            RTSPClient(apus.rtsp("cam/sub")) as sub,
+            MJPEGClient(apus.http_port, "/cam/mjpeg") as mjpeg,
+        ):
+            rtsp.play()
+            sub.play()
+            servers = apus.pid("apus-rtsp"), apus.pid("apus-http")
+            until(lambda: rtsp.frames() and sub.frames() and mjpeg.arrivals(), 5, "the first pictures")
+
+            began = reload(apus, ONE_CAMERA + "[camera.cam.sub]\nenabled = no\n")
+            until(lambda: sub.ended, 2, "the viewer of the stream that is gone leaves")
+            # The camera's process starts again, for it has another set of streams.
+            until(lambda: rtsp.frames(since=began + 1) and mjpeg.arrivals(since=began + 1), 5, "pictures again")
+            self.assertIsNone(rtsp.ended)
+            self.assertIsNone(mjpeg.ended)
+            self.assertEqual((apus.pid("apus-rtsp"), apus.pid("apus-http")), servers)
 
     def test_control_c_ends_everything_within_two_seconds(self):
         with (

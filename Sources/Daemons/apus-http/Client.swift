@@ -74,6 +74,18 @@ final class Client {
         }
     }
 
+    /// Ends what the client has to do with a camera whose pictures are not configured any more.
+    func feedIsGone(_ feed: Feed) {
+        switch activity {
+        case .awaiting(let awaited, let timer) where awaited === feed:
+            timer.cancel()
+            respond(Response(.notFound, text: "the camera \(feed.name) has no JPEG stream any more"))
+            server.loop.later { [weak self] in self?.goOn() }
+        case .watching(let viewing) where viewing.feed === feed: close("the stream is not configured any more")
+        default: break
+        }
+    }
+
     /// Ends what has taken too long.
     func checkTime(_ now: Instant) {
         if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {

@@ -182,13 +182,19 @@ final class Report {
             for probe in probes.values { probe.close() }
             probes.removeAll()
         }
+        // What is left in it in the end is not configured any more.
+        var old = probes
         for camera in context.configuration.cameras {
             for (stream, isConfigured) in [("main", camera.main != nil), ("sub", camera.sub != nil)] {
                 let key = "\(camera.name)/\(stream)"
-                guard isConfigured, probes[key] == nil else { continue }
+                guard isConfigured, old.removeValue(forKey: key) == nil else { continue }
                 let path = context.runDirectory.ring(camera.name, stream)
                 probes[key] = RingReader(loop: context.loop, path: path, demand: false)
             }
+        }
+        for (key, probe) in old {
+            probe.close()
+            probes[key] = nil
         }
     }
 

@@ -16,9 +16,9 @@ final class Server {
     let log: Logger
     let loop: EventLoop
     /// The names of all cameras, in the configuration's order.
-    let cameraNames: [String]
+    var cameraNames: [String] { context.configuration.cameras.map(\.name) }
     /// The cameras that have pictures, by name.
-    let feeds: [String: Feed]
+    private(set) var feeds: [String: Feed] = [:]
     private(set) lazy var report = Report(context, self)
     /// All connections, by number.
     private(set) var clients: [Int: Client] = [:]
@@ -44,26 +44,15 @@ final class Server {
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)
         let configuration = context.configuration
-        cameraNames = configuration.cameras.map(\.name)
-        var feeds: [String: Feed] = [:]
-        for camera in configuration.cameras where camera.jpeg != nil {
-            let ring = context.runDirectory.ring(camera.name, "jpeg")
-            feeds[camera.name] = Feed(name: camera.name, loop: context.loop, ring: ring)
-        }
-        self.feeds = feeds
         listener = try Self.listen(configuration.http)
-        for feed in feeds.values {
-            feed.onFrames = { [unowned self, unowned feed] in
-                for client in clients.values { client.framesPublished(in: feed) }
-            }
-        }
+        serve(configuration.cameras)
         listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         let address = try Socket.localAddress(listener.raw)
         port = address.port
         context.listening("http", address)
         context.status = { [unowned self] in report.status() }
-        context.reload = { [unowned self] in canTake($0) }
+        context.reload = { [unowned self] in take($0) }
         context.control.commands.add(
             Verb("clients", "Lists the connections and what they are busy with.") { [unowned self] _ in
                 report.clients()
@@ -93,6 +82,24 @@ final class Server {
         } catch {
             log.debug("cannot wait for a client to close", ["error": error])
         }
+    }
+
+    /// Follows the list of cameras: what is new begins, what is gone ends with its clients, the rest goes on.
+    private func serve(_ cameras: [CameraConfiguration]) {
+        let old = feeds
+        feeds = [:]
+        for camera in cameras where camera.jpeg != nil { feeds[camera.name] = old[camera.name] ?? begin(camera) }
+        for (name, feed) in old where feeds[name] == nil {
+            for client in clients.values { client.feedIsGone(feed) }
+        }
+    }
+
+    private func begin(_ camera: CameraConfiguration) -> Feed {
+        let feed = Feed(name: camera.name, loop: loop, ring: context.runDirectory.ring(camera.name, "jpeg"))
+        feed.onFrames = { [unowned self, unowned feed] in
+            for client in clients.values { client.framesPublished(in: feed) }
+        }
+        return feed
     }
 
     private static func listen(_ configuration: HTTPConfiguration) throws -> FileDescriptor {
@@ -147,17 +154,18 @@ final class Server {
         for client in clients.values { client.checkTime(loop.now) }
     }
 
-    /// True if a changed configuration holds without a restart: what it changes is read where it is used.
-    private func canTake(_ new: Configuration) -> Bool {
+    /// Takes over a changed configuration; false if it needs a restart.
+    ///
+    /// What is not taken over here is read where it is used.
+    private func take(_ new: Configuration) -> Bool {
         let old = context.configuration
         // A port that was left to this server may be written down since.
         let isSamePort = new.http.port == old.http.port || new.http.port == port
-        return isSamePort && new.http.listen == old.http.listen && new.http.isEnabled == old.http.isEnabled
-            && new.cameras.map(Self.shape) == old.cameras.map(Self.shape)
-    }
-
-    private static func shape(_ camera: CameraConfiguration) -> [String] {
-        [camera.name, "\(camera.main != nil)", "\(camera.sub != nil)", "\(camera.jpeg != nil)"]
+        guard isSamePort, new.http.listen == old.http.listen, new.http.isEnabled == old.http.isEnabled else {
+            return false
+        }
+        serve(new.cameras)
+        return true
     }
 }
 

@@ -88,6 +88,15 @@ final class Client {
         end(reason)
     }
 
+    /// Ends what the client has to do with a stream that is not configured any more.
+    func streamIsGone(_ stream: Stream) {
+        if playback?.stream === stream { return close("the stream is not configured any more") }
+        guard description?.stream === stream else { return }
+        endDescribe()
+        send(session.answerDescribe(.failure(.init(.notFound, "there is no such camera or stream"))))
+        server.loop.later { [weak self] in self?.takeInput() }
+    }
+
     private func end(_ reason: String) {
         endDescribe()
         stopPlaying(reason)

@@ -24,13 +24,15 @@ final class Server {
     /// All connections, by number.
     private(set) var clients: [Int: Client] = [:]
     /// All streams, in the configuration's order.
-    let streams: [Stream]
+    private(set) var streams: [Stream] = []
     private(set) lazy var report = Report(self)
 
     private let context: DaemonContext
     private let hub: ConnectionHub
     private let listener: FileDescriptor
     private var listenerWatch: Watch?
+    /// The port that is listened on, 0 before the start.
+    private var port: UInt16 = 0
     private var lastClient = 0
     /// Whose RTCP packets come from an address.
     private var reporters: [String: Client] = [:]
@@ -45,29 +47,19 @@ final class Server {
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)
         let configuration = context.configuration
-        streams = configuration.cameras.flatMap { camera in
-            Self.kinds(camera)
-                .map { kind in
-                    let ring = context.runDirectory.ring(camera.name, kind.rawValue)
-                    return Stream(camera, kind, loop: context.loop, ring: ring)
-                }
-        }
         guard let address = SocketAddress(host: configuration.rtsp.listen, port: configuration.rtsp.port) else {
             throw Failure(.usage, "[rtsp] listen = \(configuration.rtsp.listen) is no address")
         }
         listener = try Self.listen(address)
         openPorts(address)
-        for stream in streams {
-            stream.onFrames = { [unowned self, unowned stream] in framesPublished(stream) }
-            stream.onOtherCodec = { [unowned stream] in
-                for client in stream.viewers.values { client.close("the stream has another codec") }
-            }
-        }
+        serve(configuration.cameras)
         listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
-        context.listening("rtsp", try Socket.localAddress(listener.raw))
+        let bound = try Socket.localAddress(listener.raw)
+        port = bound.port
+        context.listening("rtsp", bound)
         context.status = { [unowned self] in report.status() }
-        context.reload = { [unowned self] in canTake($0) }
+        context.reload = { [unowned self] in take($0) }
         context.control.commands.add(
             Verb("clients", "Lists the connections and what they play.") { [unowned self] _ in report.clients() }
         )
@@ -136,6 +128,28 @@ final class Server {
         }
     }
 
+    /// Follows the list of cameras: what is new begins, what is gone ends with its clients, the rest goes on.
+    private func serve(_ cameras: [CameraConfiguration]) {
+        let old = streams
+        streams = cameras.flatMap { camera in
+            Self.kinds(camera)
+                .map { kind in old.first { $0.camera == camera.name && $0.kind == kind } ?? begin(camera, kind) }
+        }
+        for stream in old where !streams.contains(where: { $0 === stream }) {
+            for client in clients.values { client.streamIsGone(stream) }
+        }
+    }
+
+    private func begin(_ camera: CameraConfiguration, _ kind: Stream.Kind) -> Stream {
+        let ring = context.runDirectory.ring(camera.name, kind.rawValue)
+        let stream = Stream(camera, kind, loop: loop, ring: ring)
+        stream.onFrames = { [unowned self, unowned stream] in framesPublished(stream) }
+        stream.onOtherCodec = { [unowned stream] in
+            for client in stream.viewers.values { client.close("the stream has another codec") }
+        }
+        return stream
+    }
+
     private static func listen(_ address: SocketAddress) throws -> FileDescriptor {
         do throws(SystemError) {
             return try Socket.listenTCP(address)
@@ -200,14 +214,17 @@ final class Server {
         for client in clients.values { client.checkTime(loop.now) }
     }
 
-    /// True if a changed configuration holds without a restart: what it changes is read where it is used.
-    private func canTake(_ new: Configuration) -> Bool {
+    /// Takes over a changed configuration; false if it needs a restart.
+    ///
+    /// What is not taken over here is read where it is used.
+    private func take(_ new: Configuration) -> Bool {
         let old = context.configuration
-        return new.rtsp.listen == old.rtsp.listen && new.rtsp.port == old.rtsp.port
-            && new.rtsp.isEnabled == old.rtsp.isEnabled && new.cameras.map(Self.shape) == old.cameras.map(Self.shape)
-    }
-
-    private static func shape(_ camera: CameraConfiguration) -> [String] {
-        [camera.name] + kinds(camera).map(\.rawValue)
+        // A port that was left to this server may be written down since.
+        let isSamePort = new.rtsp.port == old.rtsp.port || new.rtsp.port == port
+        guard isSamePort, new.rtsp.listen == old.rtsp.listen, new.rtsp.isEnabled == old.rtsp.isEnabled else {
+            return false
+        }
+        serve(new.cameras)
+        return true
     }
 }
