@@ -22,9 +22,10 @@ enum CodeRules {
 
     /// Uses of `unsafe` with no reason close above them.
     static func unexplained(in source: SwiftSource) -> [String] {
-        source.code.indices
+        let word = /\bunsafe\b|@unchecked Sendable/.wordBoundaryKind(.simple)
+        return source.code.indices
             .filter { index in
-                guard source.code[index].contains(/\bunsafe\b|@unchecked Sendable/) else { return false }
+                guard source.code[index].contains(word) else { return false }
                 // A closure's reason may be inside it.
                 let around = max(0, index - reasonDistance)...min(source.lines.count - 1, index + 2)
                 return !source.lines[around]
@@ -121,6 +122,8 @@ struct CodeTests {
             "let now = ContinuousClock().now",
             "let b = UInt32.random(in: 0...9)", "    package static var count = 0", "print(a)", "func f() async {}",
             "let c = try! f()", "let d = e as! F", "fatalError(\"no\")",
+            "let now = ContinuousClock.now", "Task.detached {}", "Swift.print(1)", "Swift.fatalError(\"x\")",
+            "/* why */ print(a)", "let s = unsafe.a",
         ]
     )
     func broken(_ line: String) {
@@ -135,6 +138,7 @@ struct CodeTests {
         arguments: [
             "// unsafe, print(x), try! are words here", "let a = \"unsafe print( try!\"",
             "/// Safe: `random` is not .random(", "package static var empty: Self { Self() }",
+            "/* print(x) /* try! */ unsafe */ let a = 1", "/* a\nprint(b)\n*/", "let s = \"/*\"", "x.printed(a.task)",
         ]
     )
     func harmless(_ line: String) {

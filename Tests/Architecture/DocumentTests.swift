@@ -17,9 +17,18 @@ struct Page {
             if line.hasPrefix("```") { inFence.toggle() }
             if inFence { continue }
             let prose = line.replacing(/`[^`]*`/, with: "``")
-            found += prose.matches(of: /\]\(([^)\s]+)\)/).map { (String($0.1), index + 1) }
+            found += Page.targets(in: prose).map { ($0, index + 1) }
         }
         return found
+    }
+
+    /// `[text](target "title")`, `[reference]: target`, and the HTML that Markdown lets through.
+    private static func targets(in prose: some BidirectionalCollection<Character> & StringProtocol) -> [String] {
+        let prose = Substring(prose)
+        let inline = prose.matches(of: /\]\(\s*<?([^)\s>]+)>?(?:\s+(?:"[^"]*"|'[^']*'|\([^)]*\)))?\s*\)/)
+        let references = prose.matches(of: /^ {0,3}\[[^\]^][^\]]*\]:\s*<?([^\s>]+)>?/)
+        let html = prose.matches(of: /<[a-z][^>]*?\s(?:src|srcset|href|poster)\s*=\s*["']?([^"'\s>]+)/.ignoresCase())
+        return inline.map { String($0.1) } + references.map { String($0.1) } + html.map { String($0.1) }
     }
 
     /// The anchors that GitHub makes of the headings.
@@ -124,5 +133,19 @@ struct DocumentTests {
         let found = page.broken(exists: { $0 == "docs/a.md" || $0 == "b.md" }, page: { $0 == "docs/a.md" ? page : nil })
 
         #expect(found.count == 2)
+    }
+
+    @Test(
+        "a link is found in every way of writing it",
+        arguments: [
+            "[t](x)", "![t](x)", "[t](x \"title\")", "[t](x 'title')", "[t](<x>)", "[ref]: x", "  [ref]: <x> \"title\"",
+            "<img src=x>", "<img alt=\"a\" src=\"x\">", "<a href='x'>t</a>", "<IMG SRC=x />",
+        ]
+    )
+    func writtenLinks(_ line: String) {
+        let page = Page(path: "docs/a.md", text: line)
+
+        #expect(page.links.map(\.target) == ["x"])
+        #expect(page.broken(exists: { _ in false }, page: { _ in nil }).count == 1)
     }
 }

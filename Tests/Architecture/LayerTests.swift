@@ -154,7 +154,9 @@ struct LayerTests {
             ("Protocols/RTP", "package import Loop"), ("Parts/Ring", "import Dispatch"),
             ("Parts/Control", "import FoundationEssentials"), ("Daemons/apus-http", "import Glibc"),
             ("Daemons/apus-http", "private import struct Foundation.Date"),
-            ("Parts/Ring", "@preconcurrency import Glibc"),
+            ("Parts/Ring", "@preconcurrency import Glibc"), ("Parts/Ring", "/* why */ import Glibc"),
+            ("Parts/Ring", "/* why\n*/ import Glibc"), ("Parts/Ring", "package /* why */ import Glibc"),
+            ("Parts/Ring", "let a = 1; import Glibc"),
         ]
     )
     func brokenImport(_ folder: String, _ line: String) {

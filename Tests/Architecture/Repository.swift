@@ -82,22 +82,24 @@ struct SwiftSource {
     /// The modules imported here, with the line number of each.
     var imports: [(module: String, line: Int)] {
         code.enumerated()
-            .compactMap { index, line in
+            .flatMap { index, line -> [(module: String, line: Int)] in
                 // Most lines have none; looking for the word is cheaper than matching.
-                guard line.contains("import ") else { return nil }
-                guard
-                    let match = line.firstMatch(
+                guard line.contains("import ") else { return [] }
+                return
+                    line.matches(
                         of:
-                            /^\s*(?:@\w+\s+|package\s+|public\s+|internal\s+|private\s+|fileprivate\s+)*import\s+(?:(?:struct|class|enum|func|var|let|protocol|typealias)\s+)?(\w+)/
+                            /(?:^|;)\s*(?:@\w+\s+|package\s+|public\s+|internal\s+|private\s+|fileprivate\s+)*import\s+(?:(?:struct|class|enum|func|var|let|protocol|typealias)\s+)?(\w+)/
                     )
-                else { return nil }
-                return (String(match.1), index + 1)
+                    .map { (String($0.1), index + 1) }
             }
     }
 
     /// The lines of code that `pattern` is found in, as "path:line: text".
-    func matches(_ pattern: some RegexComponent) -> [String] {
-        code.indices.filter { code[$0].contains(pattern) }.map(place)
+    ///
+    /// Unicode sees one word in `Task.detached`; here, as in the language, a full stop ends a word.
+    func matches(_ pattern: Regex<some Any>) -> [String] {
+        let pattern = pattern.wordBoundaryKind(.simple)
+        return code.indices.filter { code[$0].contains(pattern) }.map(place)
     }
 
     /// How a finding on a line (counted from 0) is reported.
@@ -107,24 +109,39 @@ struct SwiftSource {
 
     private static func withoutCommentsAndStrings(_ text: String) -> [String] {
         var inBlockString = false
+        var commentDepth = 0
         var result: [String] = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            var rest = line
             if inBlockString {
-                inBlockString = !line.contains("\"\"\"")
-                result.append("")
-                continue
+                guard let end = line.firstRange(of: "\"\"\"") else {
+                    result.append("")
+                    continue
+                }
+                inBlockString = false
+                rest = line[end.upperBound...]
             }
-            if line.ranges(of: "\"\"\"").count == 1 { inBlockString = true }
-            result.append(plainCode(of: line))
+            let code = plainCode(of: rest, &commentDepth)
+            if code.ranges(of: "\"\"\"").count % 2 == 1 { inBlockString = true }
+            result.append(code)
         }
         return result
     }
 
-    private static func plainCode(of line: Substring) -> String {
+    /// `commentDepth` is how many `/*` are open; they nest, and go on in the next line.
+    private static func plainCode(of line: Substring, _ commentDepth: inout Int) -> String {
         var code = ""
         var inString = false
         var previous: Character = " "
         for character in line {
+            if commentDepth > 0 {
+                let pair = (previous, character)
+                if pair == ("*", "/") { commentDepth -= 1 }
+                if pair == ("/", "*") { commentDepth += 1 }
+                // A character is part of one mark only: `/*/` opens and does not close.
+                previous = pair == ("*", "/") || pair == ("/", "*") ? " " : character
+                continue
+            }
             if inString {
                 if character == "\"", previous != "\\" {
                     inString = false
@@ -137,6 +154,13 @@ struct SwiftSource {
             if character == "/", previous == "/" {
                 code.removeLast()
                 break
+            }
+            if character == "*", previous == "/" {
+                code.removeLast()
+                code.append(" ")
+                commentDepth = 1
+                previous = " "
+                continue
             }
             code.append(character)
             previous = character
