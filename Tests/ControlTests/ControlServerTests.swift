@@ -114,6 +114,23 @@ struct ControlServerTests {
         #expect(try bench.isDropped())
     }
 
+    @Test("one byte more than the limit is refused, although its line feed has come", arguments: [0, 1])
+    func lineFeedBehindTheLimit(over: Int) throws {
+        let frame = "{\"do\":\"echo\",\"text\":\"\"}".utf8.count
+        let text = String(repeating: "x", count: ControlServer.maximumLine + over - frame)
+        let bench = try Bench()
+
+        try bench.send("{\"do\":\"echo\",\"text\":\"\(text)\"}\n".utf8)
+        let answer = try bench.line()
+
+        #expect((answer?["ok"] != nil) == (over == 0))
+        #expect((answer?["error"]?["code"] == "bad-request") == (over == 1))
+        if over == 1 {
+            let isDropped = try bench.isDropped()
+            #expect(isDropped)
+        }
+    }
+
     @Test("events go to those who asked for them")
     func events() throws {
         let bench = try Bench()

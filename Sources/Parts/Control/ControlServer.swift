@@ -149,6 +149,10 @@ private final class ControlPeer {
     /// Takes the next whole line out of what has come; blank ones are left out.
     func nextLine() -> [UInt8]? {
         while let end = input[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+            guard end <= ControlServer.maximumLine else {
+                refuse()
+                return nil
+            }
             let line = Array(input[..<end])
             input.removeSubrange(...end)
             searched = 0
@@ -160,10 +164,9 @@ private final class ControlPeer {
 
     /// Reads more; false if there is nothing now.
     func fill() -> Bool {
+        guard isOpen else { return false }
         guard input.count <= ControlServer.maximumLine else {
-            let error = ControlError(.badRequest, "a request is longer than \(ControlServer.maximumLine) bytes")
-            send(["error": error.json])
-            isOpen = false
+            refuse()
             return false
         }
         switch try? read(socket.raw, appendingTo: &input, atMost: 4096) {
@@ -173,6 +176,13 @@ private final class ControlPeer {
             isOpen = false
             return false
         }
+    }
+
+    /// Says that a request is too long, and ends the connection.
+    private func refuse() {
+        let error = ControlError(.badRequest, "a request is longer than \(ControlServer.maximumLine) bytes")
+        send(["error": error.json])
+        isOpen = false
     }
 
     /// Sends a value as one line.
