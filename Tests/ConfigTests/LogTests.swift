@@ -49,6 +49,23 @@ struct LogTests {
         #expect(String(decoding: line, as: UTF8.self) == expected)
     }
 
+    @Test(
+        "durations are short",
+        arguments: [
+            (.zero, "0ms"), (.nanoseconds(274_832_461), "275ms"), (.microseconds(999_499), "999ms"),
+            (.microseconds(999_500), "1s"), (.milliseconds(2650), "2.7s"), (.seconds(30), "30s"),
+            (.milliseconds(-1540), "-1.5s"), (.seconds(Int64.max), "9223372036854775807s"),
+        ] as [(Duration, String)]
+    )
+    func durations(duration: Duration, expected: String) {
+        let lines = Lines()
+        let log = Logger("a", to: lines.sink(.info, .journal))
+
+        log.info("b", ["in": duration])
+
+        #expect(lines.text == "<6>a b in=\(expected)\n")
+    }
+
     @Test("nothing that a line quotes can forge another line or move a terminal's cursor")
     func injection() {
         let lines = Lines()
@@ -110,7 +127,7 @@ struct LogTests {
         log.level = .debug
         other.debug("two")
 
-        #expect(lines.text == "1970-01-01T00:00:00.000Z debug b two\n")
+        #expect(lines.text == "1970-01-01T00:00:00.000Z debug a.b two\n")
     }
 
     @Test("levels are found by their name", arguments: LogLevel.allCases)

@@ -45,7 +45,9 @@ package enum DaemonMain {
                 Process.exit(ExitCode.success.rawValue)
             }
             Process.ignore(.pipe)
-            let component = name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name
+            let shortName = name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name
+            // Two processes of one program are told apart as the supervisor does it: video.front, video.back.
+            let component = start.camera.map { "\(shortName).\($0.name)" } ?? shortName
             let context = try DaemonContext(name, start, .standardError(component, level: start.level))
             let service = try setUp(context)
             try context.run()

@@ -44,10 +44,21 @@ package enum LogLine {
             line.append(UInt8(ascii: " "))
             line.append(contentsOf: key.utf8)
             line.append(UInt8(ascii: "="))
-            appendValue(value.description, to: &line)
+            appendValue((value as? Duration).map(short) ?? value.description, to: &line)
         }
         line.append(UInt8(ascii: "\n"))
         return line
+    }
+
+    /// A duration as a person writes it: `275ms`, `2.7s`, `30s`; the fraction that nobody reads is rounded off.
+    package static func short(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        guard abs(seconds) < 100_000_000 else { return "\(seconds)s" }
+        let half = attoseconds.signum() * 500_000_000_000_000
+        let milliseconds = seconds * 1000 + (attoseconds + half) / 1_000_000_000_000_000
+        guard abs(milliseconds) >= 1000 else { return "\(milliseconds)ms" }
+        let tenths = (milliseconds + milliseconds.signum() * 50) / 100
+        return tenths % 10 == 0 ? "\(tenths / 10)s" : "\(tenths / 10).\(abs(tenths % 10))s"
     }
 
     /// Appends `nanoseconds` since 1970 as `2026-11-21T03:11:09.123Z`.

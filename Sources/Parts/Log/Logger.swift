@@ -42,7 +42,7 @@ package typealias LogFields = KeyValuePairs<String, any CustomStringConvertible>
 /// A value to hand around; all copies share one sink, so the level set on one holds for all.
 /// What a line is made of is evaluated only if its level is on.
 package struct Logger: Sendable {
-    /// Which part speaks: `rtsp`, `video`, `ring`.
+    /// Which part speaks: `rtsp`, `video.cam`, `up.control`.
     package let component: String
     private let sink: LogSink
 
@@ -52,8 +52,8 @@ package struct Logger: Sendable {
         self.sink = sink
     }
 
-    /// The same sink under another component's name.
-    package func named(_ component: String) -> Logger { Logger(component, to: sink) }
+    /// The same sink for a part of this component: `video.cam` becomes `video.cam.control`.
+    package func named(_ part: String) -> Logger { Logger("\(component).\(part)", to: sink) }
 
     /// The least important level that is still written.
     package var level: LogLevel {
