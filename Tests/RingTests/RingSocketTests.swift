@@ -138,6 +138,50 @@ struct RingSocketTests {
         #expect(reader.isAttached)
     }
 
+    @Test("a reader that makes its descriptor blocking and fills it cannot stop the writer")
+    func hostileDescriptor() throws {
+        let bench = try RingBench()
+        let writer = try bench.makeWriter()
+        let hostile = try Socket.connectUnix(bench.path, kind: .sequencedPackets)
+        var attach: [UInt8] = []
+        attach.append(littleEndian: RingLayout.Message.readerMagic)
+        attach.append(littleEndian: UInt16(RingLayout.version))
+        attach.append(littleEndian: RingLayout.Message.attach)
+        attach.append(contentsOf: [1, 0, 0, 0, 0, 0, 0, 0])
+        _ = try Socket.send(hostile.raw, attach.span)
+        try bench.run(until: { writer.readerCount == 1 }, "the hostile reader attaches")
+        var answer = [UInt8](repeating: 0, count: RingLayout.Message.size)
+        var descriptors: [Int32] = []
+        var span = answer.mutableSpan
+        _ = try Socket.receive(hostile.raw, into: &span, descriptors: &descriptors)
+        try #require(descriptors.count == 2)
+        let wake = FileDescriptor(owning: descriptors[1])
+        try setNonBlocking(wake.raw, false)
+        _ = try? write(wake.raw, [0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF].span)
+
+        // More than a pipe holds: a writer that waited would never come to the end.
+        for _ in 0..<70_000 { try writer.publish([1].span, captured: .zero, flags: .keyframe) }
+
+        #expect(writer.store.newest == 70_000)
+    }
+
+    @Test("connections that say nothing do not keep readers out")
+    func silentConnections() throws {
+        let bench = try RingBench()
+        let writer = try bench.makeWriter()
+        var silent: [Int32] = []
+        defer { for fd in silent { _ = FileDescriptor(owning: fd) } }
+        for _ in 0..<100 {
+            silent.append(try Socket.connectUnix(bench.path, kind: .sequencedPackets).release())
+            try bench.loop.turn(waitingUntil: Clock.monotonic() + .milliseconds(1))
+        }
+
+        let reader = RingReader(loop: bench.loop, path: bench.path, demand: true)
+
+        try bench.run(until: { reader.isAttached }, "the reader attaches")
+        #expect(writer.readerCount == 1)
+    }
+
     @Test("readers beyond the limit are turned away, and get in when others leave")
     func readerLimit() throws {
         let bench = try RingBench()

@@ -8,6 +8,7 @@ JPEG rings `cv2.imdecode(frame.data, cv2.IMREAD_COLOR)` makes a picture of it.
 """
 
 import mmap
+import os
 import select
 import socket
 import struct
@@ -90,9 +91,7 @@ class Ring:
             ready, _, _ = select.select([self.event, self.socket], [], [], timeout)
             if not ready:
                 raise TimeoutError(f"no frame for {timeout} s")
-            if self.event in ready:
-                _ = open(self.event, "rb", buffering=0, closefd=False).read(8)
-            elif not self.socket.recv(1):
+            if self.event not in ready or not os.read(self.event, 64):
                 raise ConnectionResetError("the producer has gone; attach again")
 
     def read(self, sequence: int) -> "Frame | None":

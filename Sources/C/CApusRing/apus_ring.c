@@ -106,14 +106,14 @@ void apus_ring_detach(struct apus_ring *ring) {
 }
 
 int apus_ring_wait(struct apus_ring *ring, uint64_t sequence, int timeout_ms) {
-    uint64_t count;
+    char bytes[64];
     while (acquire(ring->header->newest) < sequence) {
         struct pollfd ready[] = {{.fd = ring->event, .events = POLLIN}, {.fd = ring->socket, .events = 0}};
         int result = poll(ready, 2, timeout_ms);
         if (result < 0 && errno == EINTR) continue;
         if (result <= 0) return result;
-        if (ready[0].revents) (void)!read(ring->event, &count, sizeof count);
-        else if (ready[1].revents) return errno = EPIPE, -1;
+        if (ready[0].revents & POLLIN) (void)!read(ring->event, bytes, sizeof bytes);
+        else return errno = EPIPE, -1; /* either end has hung up, and nothing is left to read */
     }
     return 1;
 }

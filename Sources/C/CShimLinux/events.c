@@ -3,6 +3,7 @@
 #include "linux_events.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -32,6 +33,8 @@ int apus_epoll_wait(int epoll, struct apus_event *events, int count, int64_t tim
 }
 
 int apus_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int apus_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
 
 int apus_signalfd(const int *signals, int count) {
     sigset_t set;

@@ -147,7 +147,7 @@ private final class RingConnection {
         self.event = event
         do throws(SystemError) {
             eventWatch = try loop.watch(event, .read) { _ in
-                EventDescriptor.clear(event)
+                WakePipe.drain(event)
                 handler()
             }
         } catch {

@@ -55,6 +55,9 @@ package final class RingWriter {
     /// The most readers at once; more are turned away.
     package static let readerLimit = 64
 
+    /// The most connections that have not yet said what they want.
+    private static let waitingLimit = 16
+
     /// How long a connection may take to say what it wants.
     private static let attachTimeout = Duration.seconds(5)
 
@@ -102,14 +105,16 @@ package final class RingWriter {
     }
 
     private func wakeReaders() {
-        for attachment in attachments where attachment.isAttached { EventDescriptor.signal(attachment.event.raw) }
+        for attachment in attachments where attachment.isAttached { attachment.wake.wake() }
     }
 
     private func accept() {
         while let accepted = try? Socket.accept(listener.raw) {
+            // Who says nothing makes room for who comes later.
+            let waiting = attachments.filter { !$0.isAttached }
+            if waiting.count >= Self.waitingLimit, let oldest = waiting.first { remove(oldest) }
             // Descriptors may have run out: then the reader sees the connection close, and tries again.
-            guard attachments.count < Self.readerLimit, let event = try? EventDescriptor.create() else { continue }
-            let attachment = Attachment(socket: accepted.takeSocket(), event: event)
+            guard let attachment = try? Attachment(socket: accepted.takeSocket()) else { continue }
             attachment.watch = try? loop.watch(attachment.socket.raw, .read) { [unowned self, unowned attachment] _ in
                 receive(attachment)
             }
@@ -126,6 +131,7 @@ package final class RingWriter {
             case .none: return
             case .end: remove(attachment)
             case .message(RingLayout.Message.attach, let value):
+                guard attachment.isAttached || readerCount < Self.readerLimit else { return remove(attachment) }
                 attachment.wantsFrames = value & 1 == 1
                 attachment.isAttached = true
                 guard attachment.answer(memory: store.memory.raw) else { return remove(attachment) }
@@ -156,15 +162,15 @@ package final class RingWriter {
 /// One reader's connection.
 private final class Attachment {
     let socket: FileDescriptor
-    let event: FileDescriptor
+    let wake: WakePipe
     var watch: Watch?
     var timeout: LoopTimer?
     var isAttached = false
     var wantsFrames = false
 
-    init(socket: consuming FileDescriptor, event: consuming FileDescriptor) {
+    init(socket: consuming FileDescriptor) throws(SystemError) {
         self.socket = socket
-        self.event = event
+        wake = try WakePipe()
     }
 
     enum Input {
@@ -191,7 +197,7 @@ private final class Attachment {
     func answer(memory: Int32) -> Bool {
         let message = RingMessage(kind: RingLayout.Message.attach, value: 0)
             .bytes(magic: RingLayout.Message.writerMagic)
-        let sent = try? Socket.send(socket.raw, message.span, descriptors: [memory, event.raw])
+        let sent = try? Socket.send(socket.raw, message.span, descriptors: [memory, wake.receiver.raw])
         return sent == .bytes(message.count)
     }
 

@@ -79,3 +79,37 @@ package enum EventDescriptor {
         return unsafe Glibc.read(fd, &count, 8) == 8 ? count : nil
     }
 }
+
+/// Wakes another process through a pipe, whatever that process does with its end.
+///
+/// An eventfd is lighter, but both sides share its flags: a receiver could make it blocking, fill it, and so stop the
+/// sender for ever. The two ends of a pipe have flags of their own.
+package struct WakePipe: ~Copyable {
+    /// For the receiver: readable after `wake`, until it has been drained. This side keeps it open, too, so that a
+    /// receiver's death is no SIGPIPE here.
+    package let receiver: FileDescriptor
+    private let sender: FileDescriptor
+
+    /// Makes one. C: `pipe2`.
+    package init() throws(SystemError) {
+        var ends: [Int32] = [-1, -1]
+        // Safe: the call writes two descriptors.
+        try check("pipe2") { unsafe apus_pipe(&ends) }
+        receiver = FileDescriptor(owning: ends[0])
+        sender = FileDescriptor(owning: ends[1])
+    }
+
+    /// Makes the receiver readable; never waits. A pipe that is full is readable anyway.
+    package func wake() {
+        var one: UInt8 = 1
+        // Safe: one valid byte; the descriptor is non-blocking, and nobody else has it.
+        _ = unsafe Glibc.write(sender.raw, &one, 1)
+    }
+
+    /// Takes what has gathered in a receiver, which is then unreadable until the next `wake`.
+    package static func drain(_ receiver: Int32) {
+        var sink: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+        // Safe: room for 64 bytes; more than those make the loop come back at once.
+        _ = unsafe Glibc.read(receiver, &sink, 64)
+    }
+}

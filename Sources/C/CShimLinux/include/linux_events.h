@@ -18,6 +18,8 @@ int apus_epoll_control(int epoll, int operation, int fd, uint32_t bits, uint64_t
 int apus_epoll_wait(int epoll, struct apus_event *events, int count, int64_t timeout_ns);
 /// eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK).
 int apus_eventfd(void);
+/// pipe2(O_CLOEXEC | O_NONBLOCK): the read end, then the write end.
+int apus_pipe(int ends[2]);
 /// Blocks the `count` signals in this thread and returns a non-blocking signalfd for them.
 int apus_signalfd(const int *signals, int count);
 /// Reads one pending signal number from a signalfd.
