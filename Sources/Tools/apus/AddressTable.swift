@@ -37,7 +37,10 @@ struct AddressTable {
         if let rtsp, let camera = configuration.cameras.first, let stream = camera.rtspStreams.first {
             let address = "rtsp://\(rtsp)/\(camera.name)\(stream)"
             text += "\n  ffplay -fflags nobuffer -flags low_delay -rtsp_transport tcp \(address)\n"
-            text += "  vlc --network-caching=100 --rtsp-tcp \(address)\n"
+            // Over HTTP: Debian builds VLC without RTSP.
+            if let http, camera.jpeg != nil {
+                text += "  vlc --network-caching=100 http://\(http)/\(camera.name)/mjpeg\n"
+            }
         }
         return text + "\nReady. Ctrl-C ends it.\n"
     }
