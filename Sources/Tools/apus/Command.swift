@@ -39,11 +39,13 @@ struct Command: Sendable {
     }
 
     /// A group of commands.
-    init(_ name: String, _ summary: String, details: String = "", _ subcommands: [Command]) {
+    ///
+    /// An option is another way of writing the subcommand of its name: `--version` for `version`.
+    init(_ name: String, _ summary: String, options: [Option] = [], details: String = "", _ subcommands: [Command]) {
         self.name = name
         self.summary = summary
         self.usage = "COMMAND …"
-        self.options = [.help]
+        self.options = options + [.help]
         self.operands = 0...0
         self.details = details
         self.subcommands = subcommands
@@ -71,6 +73,11 @@ struct Command: Sendable {
         }
         if let command = subcommands.first(where: { $0.name == first }) {
             return try command.perform("\(path) \(first)", Array(arguments.dropFirst()))
+        }
+        if options.contains(where: { $0.name == first }),
+            let command = subcommands.first(where: { "--\($0.name)" == first })
+        {
+            return try command.perform("\(path) \(command.name)", Array(arguments.dropFirst()))
         }
         let hint = Suggestion.phrase(for: first, among: subcommands.map(\.name))
         throw Failure(.usage, "unknown command \"\(first)\"\(hint); \(path) --help shows what there is")

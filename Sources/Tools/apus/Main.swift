@@ -27,6 +27,7 @@ struct Main {
     static let root: Command = Command(
         "apus",
         "Apus streams cameras: frames in, RTSP and HTTP out.",
+        options: [.version],
         details: """
             apus COMMAND --help tells more. apus up alone starts with the first camera found, or the test pattern.
             """,

@@ -67,10 +67,11 @@ enum RingCommand {
         options: [count, .json, .runDirectory],
         operands: 1...1
     ) { arguments in
+        let limit = try arguments.integer("-n", 1...Int.max)
         let ring = try attach(arguments.operands[0], arguments.runDirectory, demand: true)
         let isJSON = arguments.has("--json")
         var before: Instant?
-        try ring.forEach(limit: try arguments.integer("-n", 1...Int.max)) { frame, _ in
+        try ring.forEach(limit: limit) { frame, _ in
             let gap = before.map { (frame.captured - $0).nanoseconds }
             before = frame.captured
             let line =
@@ -91,8 +92,9 @@ enum RingCommand {
         guard !Process.isTerminal(1) else {
             throw Failure(.usage, "the frames' bytes are not for a terminal; send them to a file or a program")
         }
+        let limit = try arguments.integer("-n", 1...Int.max)
         let ring = try attach(arguments.operands[0], arguments.runDirectory, demand: true)
-        try ring.forEach(limit: try arguments.integer("-n", 1...Int.max), fromKeyframe: true) { _, bytes in
+        try ring.forEach(limit: limit, fromKeyframe: true) { _, bytes in
             try writeAll(1, bytes.span)
         }
         return .success
@@ -107,12 +109,14 @@ enum RingCommand {
         ],
         operands: 1...1
     ) { arguments in
-        let ring = try attach(arguments.operands[0], arguments.runDirectory, demand: true)
+        // A wrong option is told before anything is looked for.
         let seconds = try arguments.integer("--seconds", 1...86_400) ?? 5
+        let limit = try arguments.integer("-n", 1...Int.max)
+        let ring = try attach(arguments.operands[0], arguments.runDirectory, demand: true)
         var toRing = Percentiles()
         var toReader = Percentiles()
         try ring.forEach(
-            limit: try arguments.integer("-n", 1...Int.max),
+            limit: limit,
             until: Clock.monotonic() + .seconds(seconds),
             onlyNew: true
         ) { frame, _ in
