@@ -163,6 +163,10 @@ struct ConfigurationTests {
             faults("[camera.a]\n[camera.a.main]\nenabled=no\n[camera.a.sub]\nenabled=no\n[camera.a.jpeg]\nenabled=no")
                 == ["f:1: camera a has no stream that is enabled"]
         )
+        #expect(
+            faults("\n[camera.a.sub]\nenabled=no\n[camera.a.jpeg]\nenabled=no\n[camera.a.main]\nenabled=no")
+                == ["f:2: camera a has no stream that is enabled"]
+        )
     }
 
     @Test("only one camera reads standard input")

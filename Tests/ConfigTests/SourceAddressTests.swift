@@ -40,7 +40,8 @@ import Testing
     @Test(
         "each mistake is named, with what was probably meant",
         arguments: [
-            ("", "unknown source"), ("patern:", "did you mean \"pattern\"?"), ("pattern", "unknown source"),
+            ("", "unknown source"), ("patern:", "did you mean \"pattern:\"?"),
+            ("pattern", "did you mean \"pattern:\"?"), ("aut", "did you mean \"auto\"?"),
             ("auto:", "stands alone"), ("http://x", "unknown source \"http\""),
             ("rtsp://camera/stream", "not supported yet"), ("publish:", "not supported yet"),
             ("cvmmap://zed", "not supported yet"), ("/dev/video0", "write v4l2:/dev/video0"),

@@ -64,5 +64,27 @@ class CommandLineTest(SharedSuite):
                     with self.subTest(daemon, name=name):
                         self.assertIn(f"`{name}`", page)
 
+    def test_a_camera_that_is_not_there_has_no_values(self):
+        config = str(self.apus.run_dir / "some.conf")
+        with open(config, "w") as file:
+            file.write("[camera.front.main]\nbitrate = 1M\n")
+
+        self.assertEqual(self.apus_says("config", "get", "--config", config, "camera.front.main.bitrate"), "1M\n")
+        self.assertIn("front", self.apus_says("config", "get", "--config", config, "camera.fornt.source", code=2))
+
+    def test_a_file_is_not_saved_over(self):
+        other = self.apus.run_dir / "other.conf"
+        other.write_text("# mine\n")
+
+        self.assertIn("--force", self.apus_says("config", "save", str(other), code=2))
+        self.assertEqual(other.read_text(), "# mine\n")
+        self.apus_says("config", "save", "--force", str(other))
+        self.assertIn("[camera.cam]", other.read_text())
+
+    def test_the_version_is_told_by_command_and_option(self):
+        self.assertRegex(self.apus_says("version"), r"^apus \d")
+        self.assertEqual(self.apus_says("--version"), self.apus_says("version"))
+        self.assertEqual(self.apus_says("version", "--help").splitlines()[0], "Shows the version.")
+
     def test_an_unknown_command_is_a_usage_error(self):
         self.assertIn("statsu", self.apus_says("statsu", code=2))

@@ -42,6 +42,18 @@ class ErrorsTest(unittest.TestCase):
         self.assertEqual(len(lines), 1, "more than one line:\n" + "\n".join(lines))
         return lines[0]
 
+    def apus(self, *arguments, code):
+        """Runs a command beside no instance, which must end with `code`; returns its errors."""
+        done = subprocess.run(
+            [settings.PROGRAMS / "apus", *arguments, "--run-dir", self.directory / "run"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+        self.assertEqual(done.returncode, code, done.stderr.decode() + done.stdout.decode())
+        return done.stderr.decode()
+
     def config(self, text):
         path = self.directory / "apus.conf"
         path.write_text(text)
@@ -108,8 +120,27 @@ class ErrorsTest(unittest.TestCase):
     def test_a_bad_option_is_named(self):
         self.assert_names(self.up("--camra", "cam=pattern:"), "--camra", "--camera")
 
+    def test_a_bad_ring_option_is_named_although_nothing_runs(self):
+        for command in [["latency", "--seconds", "x"], ["follow", "-n", "0"], ["latency", "-n", "x"]]:
+            with self.subTest(command):
+                self.assert_names(self.apus("ring", *command, "cam/main", code=2), command[1], command[2])
+
     def test_a_camera_without_a_source_is_named(self):
         self.assert_names(self.up("--camera", "cam"), "--camera", "NAME=SOURCE")
+
+    def test_options_that_do_not_fit_each_other_are_named(self):
+        line = self.up("--camera", "a=stdin:mjpeg", "--camera", "b=stdin:h264", *self.ports)
+
+        self.assert_names(line, "--camera", "b=stdin:h264", "camera a")
+        self.assertNotIn("defaults", line)
+        self.assert_names(self.up("--rtsp-port", "8080", "--http-port", "8080"), "--http-port 8080", "[rtsp]")
+
+    def test_a_file_with_faults_is_named_before_the_options(self):
+        path = self.config("[http]\n[rtsp]\nport = 8080\n")
+
+        line = self.up("--config", path, "--camera", "cam=pattern:")
+
+        self.assert_names(line, f"{path}:", "8080")
 
     def test_a_run_directory_that_cannot_be_made_is_named(self):
         (self.directory / "run").write_text("a file")

@@ -21,10 +21,15 @@ struct ConfigTable {
         for entry in document.entries where sectionLines[entry.section] != nil { take(entry) }
     }
 
-    /// Reports a fault of what a key says together with others, at its line or at its section's.
+    /// Reports a fault of what a key says together with others, at its line, its section's, or that of the
+    /// first section below it.
     mutating func report(_ section: String, _ key: String, _ message: String) {
-        let line = values[section]?[key]?.line ?? sectionLines[section] ?? 0
+        let line = values[section]?[key]?.line ?? sectionLines[section] ?? firstLine(below: section) ?? 0
         issues.append(ConfigIssue(file: name, line: line, message: message))
+    }
+
+    private func firstLine(below section: String) -> Int? {
+        sectionLines.filter { $0.key.hasPrefix(section + ".") }.values.min()
     }
 
     private mutating func take(_ section: ConfigDocument.Section) {

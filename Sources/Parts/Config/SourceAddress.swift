@@ -73,14 +73,14 @@ package enum SourceAddress: Sendable, Equatable {
     }
 
     private static var list: String {
-        SourceScheme.allCases.map { $0 == .auto ? "auto" : $0.rawValue + ":" }.joined(separator: ", ")
+        SourceScheme.allCases.map(\.written).joined(separator: ", ")
     }
 
     private static func unknown(_ scheme: String) -> SourceAddressError {
-        SourceAddressError(
-            "unknown source \"\(scheme)\"; sources are \(list)"
-                + Suggestion.phrase(for: scheme, among: SourceScheme.allCases.map(\.rawValue))
-        )
+        let meant = Suggestion.nearest(to: scheme, among: SourceScheme.allCases.map(\.rawValue))
+            .flatMap(SourceScheme.init(rawValue:))
+        let hint = meant.map { "; did you mean \"\($0.written)\"?" } ?? ""
+        return SourceAddressError("unknown source \"\(scheme)\"; sources are \(list)\(hint)")
     }
 
     private static func v4l2(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {

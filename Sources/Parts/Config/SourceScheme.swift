@@ -14,6 +14,9 @@ package enum SourceScheme: String, CaseIterable, Sendable {
         "auto, v4l2:/dev/video0?size=1280x720&fps=30&format=mjpeg, file:/path/clip.mp4?loop, stdin:mjpeg, stdin:h264, "
         + "pattern:?size=1920x1080&fps=30"
 
+    /// The scheme with its colon; only `auto` has none.
+    var written: String { self == .auto ? rawValue : rawValue + ":" }
+
     /// The scheme of `source`; nil if it is none of these.
     package init?(of source: String) {
         let name = source.prefix { $0 != ":" }

@@ -64,6 +64,7 @@ enum ConfigCommand {
         }
         for operand in arguments.operands {
             let key = try ConfigKeyPath(operand)
+            try key.checkCamera(document)
             try Terminal.write("\(document.value(key.section, key.name) ?? key.key.standard)\n")
         }
         return .success
@@ -106,13 +107,19 @@ enum ConfigCommand {
         "save",
         "Writes the running instance's configuration, command line included, to a file.",
         usage: "[OPTION]… FILE",
-        options: [.runDirectory],
+        options: [Option("--force", nil, "Replaces a file that is there."), .runDirectory],
         operands: 1...1
     ) { arguments in
         let instance = try Instance(arguments.runDirectory)
+        let file = arguments.operands[0]
+        // A relative path of the instance's may be another file from here.
+        let isOwn = file.hasPrefix("/") && file == instance.status["config"]?.string
+        guard isOwn || arguments.has("--force") || !File.exists(file) else {
+            throw Failure(.usage, "\(file) is already there; --force replaces it")
+        }
         let (document, _) = try load(instance.runDirectory.configuration)
         // For the owner alone: sources may hold passwords.
-        try File.replace(arguments.operands[0], with: Array(document.text.utf8).span, mode: 0o600)
+        try File.replace(file, with: Array(document.text.utf8).span, mode: 0o600)
         return .success
     }
 
@@ -187,5 +194,22 @@ private struct ConfigKeyPath {
             throw Failure(.usage, "unknown key \"\(name)\" in [\(section)]\(hint)")
         }
         self.key = key
+    }
+
+    /// Refuses a camera that the file does not have; a file without any has the camera `cam`.
+    func checkCamera(_ document: ConfigDocument) throws(Failure) {
+        guard let camera = ConfigSchema.pattern(of: section)?.camera else { return }
+        var names: [String] = []
+        for section in document.sections {
+            guard let name = ConfigSchema.pattern(of: section.name)?.camera, !names.contains(name) else { continue }
+            names.append(name)
+        }
+        if names.isEmpty { names = ["cam"] }
+        guard !names.contains(camera) else { return }
+        let hint = Suggestion.phrase(for: camera, among: names)
+        throw Failure(
+            .usage,
+            "there is no camera \"\(camera)\" in \(document.name), only \(names.joined(separator: ", "))\(hint)"
+        )
     }
 }

@@ -31,22 +31,59 @@ struct ConfigurationSource {
 
     /// Reads the file, and puts the command line's word over it.
     func load() throws(Failure) -> (document: ConfigDocument, configuration: Configuration) {
+        let (document, issues): (ConfigDocument, [ConfigIssue])
         do throws(ConfigError) {
-            var document = ConfigDocument(name: "defaults")
-            var issues: [ConfigIssue] = []
-            if let file { (document, issues) = try ConfigDocument.load(file) }
-            if !cameras.isEmpty {
-                // Faults in the cameras that are replaced still count: the file is wrong.
-                _ = try Configuration(document, issues: issues)
-                document.removeSections { $0.hasPrefix("camera.") }
-                for camera in cameras { document.set("camera.\(camera.name)", "source", to: camera.source) }
-            }
-            if let rtspPort { document.set("rtsp", "port", to: "\(rtspPort)") }
-            if let httpPort { document.set("http", "port", to: "\(httpPort)") }
-            if !cameras.isEmpty { issues = [] }
-            return (document, try Configuration(document, issues: issues))
+            (document, issues) = try merge()
         } catch {
             throw Failure(.usage, error.description)
+        }
+        do throws(ConfigError) {
+            return (document, try Configuration(document, issues: issues))
+        } catch {
+            throw Failure(.usage, describe(error, document))
+        }
+    }
+
+    private func merge() throws(ConfigError) -> (ConfigDocument, [ConfigIssue]) {
+        var document = ConfigDocument(name: "defaults")
+        var issues: [ConfigIssue] = []
+        if let file { (document, issues) = try ConfigDocument.load(file) }
+        if !cameras.isEmpty {
+            // Faults in the cameras that are replaced still count: the file is wrong.
+            _ = try Configuration(document, issues: issues)
+            issues = []
+            document.removeSections { $0.hasPrefix("camera.") }
+            for camera in cameras { document.set("camera.\(camera.name)", "source", to: camera.source) }
+        }
+        if let rtspPort { document.set("rtsp", "port", to: "\(rtspPort)") }
+        if let httpPort { document.set("http", "port", to: "\(httpPort)") }
+        return (document, issues)
+    }
+
+    /// The file's own faults with its own lines; else those that came with the options, each behind its option.
+    private func describe(_ error: ConfigError, _ document: ConfigDocument) -> String {
+        if let file {
+            do throws(ConfigError) {
+                _ = try Configuration.load(file)
+            } catch {
+                return error.description
+            }
+        }
+        return error.issues
+            .map { issue in
+                let section = document.sections.last { $0.line <= issue.line }?.name ?? ""
+                return "\(option(for: section) ?? "command line"): \(issue.message)"
+            }
+            .joined(separator: "\n")
+    }
+
+    /// The option that says something about a section, as it was written.
+    private func option(for section: String) -> String? {
+        switch section {
+        case "rtsp": rtspPort.map { "--rtsp-port \($0)" }
+        case "http": httpPort.map { "--http-port \($0)" }
+        default:
+            cameras.first { section == "camera.\($0.name)" }.map { "--camera \"\($0.name)=\($0.source)\"" }
         }
     }
 
