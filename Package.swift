@@ -59,6 +59,8 @@ let package = Package(
         .target(name: "CApusRing", path: "Sources/C/CApusRing", cSettings: [.define("_GNU_SOURCE")]),
         library("CSysFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil"),
         library("CSysTurboJPEG", pkgConfig: "libturbojpeg"),
+        library("CSysOpenSSL", pkgConfig: "openssl"),
+        library("CSysSRTP", pkgConfig: "libsrtp2"),
 
         // MARK: Values: the standard library only
         module("Values", "Bytes"),
@@ -73,15 +75,22 @@ let package = Package(
         module("Protocols", "RTP", uses: ["Bytes", "Media"]),
         module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP"]),
         module("Protocols", "HTTP", uses: ["Bytes", "Media"]),
+        module("Protocols", "WebSocket", uses: ["Bytes", "HTTP"]),
 
         // MARK: Parts: what the daemons are made of
         module("Parts", "Log", uses: ["Bytes", "System"]),
         module("Parts", "Config", uses: ["Bytes", "Media", "System"]),
         module("Parts", "Control", uses: ["Bytes", "System", "Loop", "Log"]),
         module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
-        module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring"]),
+        module("Parts", "Crypto", uses: ["Bytes", "CSysOpenSSL"]),
+        module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
+        module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System"]),
+        module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto"]),
+        module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
-        module("Parts", "Capture", uses: ["Bytes", "Media", "System", "Loop", "Config", "Encode", "CShimLinux"]),
+        module("Parts", "Capture", uses: [
+            "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "Player", "CShimLinux",
+        ]),
         module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
         module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "System"]),
 
@@ -97,8 +106,8 @@ let package = Package(
             "Daemons",
             "apus-rtsp",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "RTP", "RTSP", "SDP", "Config", "Control", "Log",
-                "Daemon",
+                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "RTP", "RTSP", "SDP", "HTTP", "WebSocket",
+                "Crypto", "SRTP", "Access", "Config", "Control", "Log", "Daemon",
             ]
         ),
         program(
@@ -111,9 +120,16 @@ let package = Package(
         program(
             "Tools",
             "apus",
-            uses: ["Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor"]
+            uses: [
+                "Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor", "RTP",
+                "RTSP", "Player", "Access", "Crypto",
+            ]
         ),
-        program("Tools", "apus-bench", uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "FanOut"]),
+        program(
+            "Tools",
+            "apus-bench",
+            uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "RTSP", "FanOut", "Player"]
+        ),
 
         // MARK: Tests
         tests("Architecture", uses: ["Config"]),
@@ -122,6 +138,10 @@ let package = Package(
         tests("SystemTests", uses: ["Bytes", "System", "Loop"]),
         tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP"]),
         tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "apus-http"]),
+        tests("WebSocketTests", uses: ["Bytes", "HTTP", "WebSocket"]),
+        tests("CryptoTests", uses: ["Bytes", "Crypto", "SRTP", "RTP"]),
+        tests("AccessTests", uses: ["Bytes", "Access", "Config", "Crypto", "HTTP", "System"]),
+        tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
         tests("CommandTests", uses: ["Bytes", "Control", "apus"]),
