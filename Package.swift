@@ -73,8 +73,8 @@ let package = Package(
         // MARK: Protocols: sans-I/O, values only
         module("Protocols", "SDP", uses: ["Bytes", "Media"]),
         module("Protocols", "RTP", uses: ["Bytes", "Media"]),
-        module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP"]),
         module("Protocols", "HTTP", uses: ["Bytes", "Media"]),
+        module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP", "HTTP"]),
         module("Protocols", "WebSocket", uses: ["Bytes", "HTTP"]),
 
         // MARK: Parts: what the daemons are made of
@@ -86,11 +86,15 @@ let package = Package(
         module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
         module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System"]),
         module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto"]),
-        module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP"]),
+        module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
-        module("Parts", "Capture", uses: [
-            "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "Player", "CShimLinux",
-        ]),
+        module(
+            "Parts",
+            "Capture",
+            uses: [
+                "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "Player", "CShimLinux",
+            ]
+        ),
         module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
         module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "System"]),
 
