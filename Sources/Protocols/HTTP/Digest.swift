@@ -2,29 +2,21 @@
 // Digest authentication (RFC 7616, and RFC 2617 for those that know no better): what both sides compute.
 
 /// The hash functions that Digest needs; the caller brings them, as this module has no library.
+///
+/// `DigestHashes(md5: Hash.md5.hexDigest, sha256: Hash.sha256.hexDigest)` with `Crypto`.
 package struct DigestHashes: Sendable {
-    package let md5: @Sendable ([UInt8]) -> [UInt8]
-    package let sha256: @Sendable ([UInt8]) -> [UInt8]
+    private let md5: @Sendable (String) -> String
+    private let sha256: @Sendable (String) -> String
 
-    /// Takes functions from bytes to the hash's bytes: 16 and 32.
-    package init(
-        md5: @escaping @Sendable ([UInt8]) -> [UInt8],
-        sha256: @escaping @Sendable ([UInt8]) -> [UInt8]
-    ) {
+    /// Takes functions from a text to its hash in lower-case hexadecimal.
+    package init(md5: @escaping @Sendable (String) -> String, sha256: @escaping @Sendable (String) -> String) {
         self.md5 = md5
         self.sha256 = sha256
     }
 
     /// The hash of a text in lower-case hexadecimal.
     package func hexadecimal(_ algorithm: DigestAlgorithm, _ text: String) -> String {
-        let bytes = Array(text.utf8)
-        return Self.hexadecimal(algorithm.isSHA256 ? sha256(bytes) : md5(bytes))
-    }
-
-    /// Bytes in lower-case hexadecimal.
-    package static func hexadecimal(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }, as: UTF8.self)
+        algorithm.isSHA256 ? sha256(text) : md5(text)
     }
 }
 
