@@ -19,6 +19,7 @@ package enum Status: Int, Sendable {
     case targetTooLong = 414
     case rangeNotSatisfiable = 416
     case expectationFailed = 417
+    case upgradeRequired = 426
     case fieldsTooLarge = 431
     case internalError = 500
     case notImplemented = 501
@@ -44,6 +45,7 @@ package enum Status: Int, Sendable {
         case .targetTooLong: "URI Too Long"
         case .rangeNotSatisfiable: "Range Not Satisfiable"
         case .expectationFailed: "Expectation Failed"
+        case .upgradeRequired: "Upgrade Required"
         case .fieldsTooLarge: "Request Header Fields Too Large"
         case .internalError: "Internal Server Error"
         case .notImplemented: "Not Implemented"
