@@ -143,7 +143,7 @@ let package = Package(
         tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP"]),
         tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "apus-http"]),
         tests("WebSocketTests", uses: ["Bytes", "HTTP", "WebSocket"]),
-        tests("CryptoTests", uses: ["Bytes", "Crypto", "SRTP", "RTP"]),
+        tests("CryptoTests", uses: ["Bytes", "System", "Crypto", "SRTP", "RTP"]),
         tests("AccessTests", uses: ["Bytes", "Access", "Config", "Crypto", "HTTP", "System"]),
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
