@@ -22,6 +22,7 @@ final class VideoService {
     private var session: CaptureSession?
     private var video: [VideoStream] = []
     private var jpeg: JPEGStream?
+    private var audio: AudioStream?
     private var decoder = UnitDecoder()
     /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
     private var waiting: (picture: PictureBuffer, captured: Instant)?
@@ -73,6 +74,10 @@ final class VideoService {
                 updateDemand()
             }
             jpeg = made
+        }
+        if let stream = camera.audio {
+            let path = context.runDirectory.ring(camera.name, "audio")
+            audio = AudioStream(configuration: stream, loop: context.loop, path: path, log: log)
         }
         addVerbs()
         context.status = { [unowned self] in status }
@@ -130,6 +135,7 @@ final class VideoService {
         let events = CaptureEvents(
             picture: { [unowned self] picture, captured in took(picture, captured) },
             unit: { [unowned self] info, unit in took(info, unit) },
+            audio: { [unowned self] info, frame in audio?.pass(info, frame) },
             state: { [unowned self] state in changed(state) }
         )
         let session = CaptureSession(loop: context.loop, address: address, target: target, events: events)
@@ -155,6 +161,7 @@ final class VideoService {
             updateDemand()
         case .lost(let reason):
             log.warn("source lost", ["source": address, "reason": reason])
+            audio?.breakContinuity()
         case .ended:
             log.info("source ended", ["source": address])
         }
@@ -293,7 +300,7 @@ final class VideoService {
     private func reload(_ new: Configuration) -> Bool {
         guard let changed = new.camera(camera.name), changed.source == camera.source, changed.encoder == camera.encoder,
             (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
-            (changed.jpeg == nil) == (camera.jpeg == nil)
+            (changed.jpeg == nil) == (camera.jpeg == nil), changed.audio == camera.audio
         else { return false }
         for stream in video {
             guard let next = stream.name == "main" ? changed.main : changed.sub else { return false }
@@ -331,7 +338,7 @@ final class VideoService {
         source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
         source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
         source.append(JSON.Member("decode_failures", JSON(decoder.failures)))
-        let streams = video.map(\.status) + (jpeg.map { [$0.status] } ?? [])
+        let streams = video.map(\.status) + [jpeg?.status, audio?.status].compactMap(\.self)
         return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]
     }
 
@@ -349,5 +356,6 @@ final class VideoService {
         session?.stop()
         for stream in video { stream.writer.close() }
         jpeg?.writer.close()
+        audio?.close()
     }
 }

@@ -13,16 +13,20 @@ package struct CaptureEvents {
     package var picture: (PictureBuffer, Instant) -> Void
     /// A coded frame in ring form.
     package var unit: (UnitInfo, Span<UInt8>) -> Void
+    /// A frame of sound in ring form.
+    package var audio: (AudioInfo, Span<UInt8>) -> Void
     /// The state has changed.
     package var state: (CaptureState) -> Void
 
     package init(
         picture: @escaping (PictureBuffer, Instant) -> Void,
         unit: @escaping (UnitInfo, Span<UInt8>) -> Void,
+        audio: @escaping (AudioInfo, Span<UInt8>) -> Void = { _, _ in },
         state: @escaping (CaptureState) -> Void
     ) {
         self.picture = picture
         self.unit = unit
+        self.audio = audio
         self.state = state
     }
 }
@@ -64,6 +68,7 @@ package final class CaptureSession {
     private var backoff = Backoff()
     private var retry: LoopTimer?
     private var lastInstant = Instant.zero
+    private var lastSound = Instant.zero
     private var isDiscontinuous = false
 
     /// Makes a session that has not started; `standardInput` is what `stdin:` reads from.
@@ -112,6 +117,12 @@ package final class CaptureSession {
                 var info = info
                 info.captured = rising(info.captured)
                 events.unit(info, bytes)
+            },
+            audio: { [unowned self] info, bytes in
+                var info = info
+                lastSound = max(info.captured, lastSound + Self.step)
+                info.captured = lastSound
+                events.audio(info, bytes)
             },
             live: { [unowned self] format in
                 backoff.succeeded(at: loop.now)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every source of frames has in common.
 
-import Bytes
+package import Bytes
 package import Config
 import Encode
 package import Media
@@ -22,6 +22,36 @@ package struct CaptureFormat: Sendable, Equatable {
         self.size = size
         self.frameRate = frameRate
         self.name = name
+    }
+}
+
+/// What is known of a frame of sound besides its bytes: what it is coded in, and when it was heard.
+package struct AudioInfo: Sendable, Hashable {
+    package var codec: Codec
+    /// Samples per second.
+    package var sampleRate: UInt32
+    package var channels: UInt32
+    /// Codec configuration as the ring has it: of AAC the AudioSpecificConfig, of others nothing.
+    package var configuration: [UInt8]
+    /// The capture instant of the first sample.
+    package var captured: Instant
+    /// Frames are missing in front of this one.
+    package var isDiscontinuous: Bool
+
+    package init(
+        codec: Codec,
+        sampleRate: UInt32,
+        channels: UInt32,
+        configuration: [UInt8] = [],
+        captured: Instant,
+        isDiscontinuous: Bool = false
+    ) {
+        self.codec = codec
+        self.sampleRate = sampleRate
+        self.channels = channels
+        self.configuration = configuration
+        self.captured = captured
+        self.isDiscontinuous = isDiscontinuous
     }
 }
 
@@ -48,6 +78,8 @@ struct SourceOutput {
     var picture: (PictureBuffer, Instant) -> Void
     /// A coded frame in ring form: an access unit, or a whole JPEG.
     var unit: (UnitInfo, Span<UInt8>) -> Void
+    /// A frame of sound in ring form.
+    var audio: (AudioInfo, Span<UInt8>) -> Void
     /// The source now gives frames of this format.
     var live: (CaptureFormat) -> Void
     /// The source has stopped; nil means its end was reached.

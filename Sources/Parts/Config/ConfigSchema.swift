@@ -90,6 +90,7 @@ package enum ConfigSchema {
         (.stream("main"), "The camera's full picture."),
         (.stream("sub"), "The camera's small picture, for previews and analysis."),
         (.stream("jpeg"), "The camera's single pictures, for snapshots and MJPEG."),
+        (.stream("audio"), "The camera's sound, if its source has any."),
         (.fixed("rtsp"), "The RTSP server."),
         (.fixed("http"), "The HTTP server: page, snapshots, MJPEG, health."),
     ]
@@ -159,6 +160,14 @@ package enum ConfigSchema {
                 .bytes((1 << 18)...(1 << 30)),
                 "8M",
                 "How much shared memory holds the newest pictures."
+            ),
+            enabled(.stream("audio"), "Whether the source's sound is passed on."),
+            ConfigKey(
+                .stream("audio"),
+                "ring_size",
+                .bytes((1 << 16)...(1 << 30)),
+                "512k",
+                "How much shared memory holds the newest sound."
             ),
         ]
         + serverKeys(

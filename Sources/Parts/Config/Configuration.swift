@@ -40,6 +40,7 @@ package struct CameraConfiguration: Sendable, Equatable {
     package let main: VideoStreamConfiguration?
     package let sub: VideoStreamConfiguration?
     package let jpeg: JPEGStreamConfiguration?
+    package let audio: AudioStreamConfiguration?
 }
 
 /// `encoder`.
@@ -83,6 +84,12 @@ package struct JPEGStreamConfiguration: Sendable, Equatable {
     package let frameRate: Rational?
     /// 1 to 100.
     package let quality: Int
+    /// Bytes of shared memory.
+    package let ringSize: Int
+}
+
+/// `[camera.NAME.audio]`.
+package struct AudioStreamConfiguration: Sendable, Equatable {
     /// Bytes of shared memory.
     package let ringSize: Int
 }

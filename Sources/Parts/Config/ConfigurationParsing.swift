@@ -138,6 +138,7 @@ extension CameraConfiguration {
         main = table.boolean("\(section).main", "enabled") ? VideoStreamConfiguration("\(section).main", table) : nil
         sub = table.boolean("\(section).sub", "enabled") ? VideoStreamConfiguration("\(section).sub", table) : nil
         jpeg = table.boolean("\(section).jpeg", "enabled") ? JPEGStreamConfiguration("\(section).jpeg", table) : nil
+        audio = table.boolean("\(section).audio", "enabled") ? AudioStreamConfiguration("\(section).audio", table) : nil
     }
 }
 
@@ -157,6 +158,12 @@ extension JPEGStreamConfiguration {
         size = table.size(section, "size")
         frameRate = table.frameRate(section, "fps")
         quality = table.integer(section, "quality")
+        ringSize = table.integer(section, "ring_size")
+    }
+}
+
+extension AudioStreamConfiguration {
+    fileprivate init(_ section: String, _ table: ConfigTable) {
         ringSize = table.integer(section, "ring_size")
     }
 }

@@ -47,7 +47,9 @@ extension Configuration {
             )
         }
         // A server knows which streams there are; what is in them is the ring's to tell.
-        let streams = cameras.map { "\($0.name) \($0.main != nil) \($0.sub != nil) \($0.jpeg != nil)" }
+        let streams = cameras.map {
+            "\($0.name) \($0.main != nil) \($0.sub != nil) \($0.jpeg != nil) \($0.audio != nil)"
+        }
         let shared = "\(log) \(authentication) \(streams)"
         if rtsp.isEnabled {
             let path = try programs.path("apus-rtsp")
