@@ -115,7 +115,7 @@ package struct RTSPAddress: Sendable, Hashable {
 
     private static func text(_ bytes: ArraySlice<UInt8>?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
 
-    private static func encode(_ segment: String) -> String {
+    static func encode(_ segment: String) -> String {
         var text = ""
         for byte in segment.utf8 {
             let scalar = Unicode.Scalar(byte)

@@ -34,8 +34,14 @@ package struct RTSPParser: Sendable {
     private var pending: (head: Pending, headLength: Int, bodyLength: Int)?
     /// Bytes already searched for the end of the head.
     private var searched = 0
+    /// True for a client, which leaves out header lines that it cannot read; a server refuses them.
+    private let isTolerant: Bool
+    /// True once a header line was left out.
+    var hasLeftOutHeaders = false
 
-    package init() {}
+    package init() { isTolerant = false }
+
+    init(isTolerant: Bool) { self.isTolerant = isTolerant }
 
     /// Takes the first item of `bytes`; consumes nothing if it is not complete yet.
     ///
@@ -98,8 +104,13 @@ package struct RTSPParser: Sendable {
             guard headers.fields.count < RTSPHeaders.maximumCount else {
                 throw .limit(field: "RTSP headers", limit: RTSPHeaders.maximumCount)
             }
-            let (name, value) = try Self.header(line)
-            headers.add(name, value)
+            do throws(WireError) {
+                let (name, value) = try Self.header(line)
+                headers.add(name, value)
+            } catch {
+                guard isTolerant else { throw error }
+                hasLeftOutHeaders = true
+            }
         }
         let bodyLength = try Self.contentLength(headers)
         pending = (try Self.firstLine(first, headers), head.count, bodyLength)
