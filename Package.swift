@@ -151,7 +151,7 @@ let package = Package(
         tests("CommandTests", uses: ["Bytes", "Control", "apus"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
-        tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "FanOut"]),
+        tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut"]),
         tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Config", "Capture", "Encode"]),
     ]
 )

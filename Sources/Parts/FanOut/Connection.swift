@@ -2,6 +2,7 @@
 // A client's byte stream: requests in, replies and shared wire images out.
 
 package import Bytes
+package import Crypto
 package import Loop
 package import System
 
@@ -11,6 +12,8 @@ package enum CloseReason: Equatable, Sendable {
     case peer
     /// A system call failed.
     case failed(SystemError)
+    /// The peer does not speak TLS as it should, or does not trust us, or we do not trust it.
+    case insecure(TLSError)
     /// This side closed it: everything had been sent, or the owner gave the reason.
     case closed(String)
 }
@@ -20,6 +23,7 @@ extension CloseReason: CustomStringConvertible {
         switch self {
         case .peer: "closed by the peer"
         case .failed(let error): error.description
+        case .insecure(let error): error.description
         case .closed(let why): why
         }
     }
@@ -39,6 +43,8 @@ package final class Connection {
 
     /// Who is on the other side.
     package let peer: SocketAddress
+    /// True if what is sent and received is encrypted on the way.
+    package let isEncrypted: Bool
     /// Bytes received and not yet taken; the owner removes what it has understood.
     package var input: [UInt8] = []
     /// Bytes given to the kernel so far.
@@ -58,9 +64,14 @@ package final class Connection {
     private var imageSent = 0
     private var endsWhenSent = false
     private var isPumping = false
+    private var secure: SecureChannel?
 
     /// Takes over a connected socket; call `start` when the callbacks are set.
-    package init(_ hub: ConnectionHub, socket: consuming FileDescriptor, peer: SocketAddress) {
+    ///
+    /// - Parameter tls: what encrypts the connection; nil leaves it plain. A server's peer has the first word.
+    package init(_ hub: ConnectionHub, socket: consuming FileDescriptor, peer: SocketAddress, tls: TLSEngine? = nil) {
+        isEncrypted = tls != nil
+        secure = tls.map { SecureChannel($0) }
         self.hub = hub
         self.peer = peer
         fd = socket.raw
@@ -100,7 +111,7 @@ package final class Connection {
         defer { isPumping = false }
         while socket != nil {
             guard prepareOutput() else {
-                if endsWhenSent { return end(.closed("done")) }
+                if endsWhenSent, !isShakingHands { return end(.closed("done")) }
                 return setWriteInterest(false)
             }
             do throws(SystemError) {
@@ -126,8 +137,10 @@ package final class Connection {
         end(.closed("by the owner"))
     }
 
-    /// Gives the socket away, for somebody else to go on with; nothing is called any more.
+    /// Gives the socket away, for somebody else to go on with; nothing is called any more. TLS ends here.
     package func takeSocket() -> FileDescriptor? {
+        secure?.sayGoodbye(fd)
+        secure = nil
         onClose = nil
         watch?.cancel()
         watch = nil
@@ -137,8 +150,13 @@ package final class Connection {
     /// True until the connection has ended.
     package var isOpen: Bool { socket != nil }
 
+    /// True until TLS has been agreed on, before which nothing is sent or heard.
+    package var isShakingHands: Bool { secure?.state == .handshaking }
+
     /// Bytes that wait for the peer: of the present image, and replies.
-    package var pendingBytes: Int { (image?.count ?? 0) - imageSent + replies.count - repliesSent }
+    package var pendingBytes: Int {
+        (image?.count ?? 0) - imageSent + replies.count - repliesSent + (secure?.pendingBytes ?? 0)
+    }
 
     /// True when the last attempt to send found the socket full.
     package var isBlocked: Bool { watch?.interest.contains(.write) ?? false }
@@ -150,23 +168,50 @@ package final class Connection {
 
     private func receive() {
         do throws(SystemError) {
-            switch try hub.read(fd, appendingTo: &input) {
+            var fault: TLSError?
+            switch try hub.read(fd, { bytes in fault = take(bytes) }) {
             case .wouldBlock: return
             case .endOfStream: return end(.peer)
             case .bytes(let count):
                 bytesReceived &+= UInt64(count)
                 lastActivity = hub.loop.now
+                if isEncrypted { afterDecrypting(fault) }
             }
         } catch {
             return end(.failed(error))
         }
-        onInput?()
+        if !input.isEmpty { onInput?() }
         if input.isEmpty { input = [] }
         if input.count > Self.inputLimit { end(.closed("the peer sent more than it may")) }
+        if secure?.state == .closedByPeer { end(.peer) }
+    }
+
+    /// Adds bytes that were received to the input; gives what is wrong with them.
+    private func take(_ bytes: Span<UInt8>) -> TLSError? {
+        guard isEncrypted else {
+            input.append(bytes)
+            return nil
+        }
+        do throws(TLSError) {
+            try secure?.receive(bytes, into: &input)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Sends TLS's own answers, an alert above all, and what had to wait for the handshake.
+    private func afterDecrypting(_ fault: TLSError?) {
+        pump()
+        if let fault { end(.insecure(fault)) }
     }
 
     /// Sees to it that there is something to send; false if there is not.
     private func prepareOutput() -> Bool {
+        if isEncrypted {
+            if (secure?.pendingBytes ?? 0) > 0 { return true }
+            guard secure?.state == .open else { return false }
+        }
         if image != nil || repliesSent < replies.count { return true }
         guard let next = nextImage?() else { return false }
         image = next
@@ -174,6 +219,7 @@ package final class Connection {
     }
 
     private func sendOnce() throws(SystemError) -> IOResult {
+        if isEncrypted { return try sendRecord() }
         guard let image else { return try sendReplies() }
         let result = try image.send(fd, from: imageSent)
         if case .bytes(let count) = result { imageSent += count }
@@ -184,6 +230,38 @@ package final class Connection {
             if image.count == 0 { return .bytes(0) }
         }
         return result
+    }
+
+    /// Goes on with the record that waits, or makes the next one.
+    private func sendRecord() throws(SystemError) -> IOResult {
+        if secure?.pendingBytes == 0 {
+            do throws(TLSError) {
+                try encryptNext()
+            } catch {
+                end(.insecure(error))
+            }
+        }
+        return try secure?.flush(fd) ?? .bytes(0)
+    }
+
+    private func encryptNext() throws(TLSError) {
+        if let image {
+            let start = imageSent
+            imageSent = min(image.count, start + SecureChannel.recordLimit)
+            let end = imageSent
+            try image.withBytes { bytes throws(TLSError) in try secure?.encrypt(bytes.extracting(start..<end)) }
+            guard imageSent == image.count else { return }
+            self.image = nil
+            imageSent = 0
+        } else {
+            let pending = replies
+            let start = repliesSent
+            repliesSent = min(pending.count, start + SecureChannel.recordLimit)
+            try secure?.encrypt(pending.span.extracting(start..<repliesSent))
+            guard repliesSent == pending.count else { return }
+            replies = []
+            repliesSent = 0
+        }
     }
 
     private func sendReplies() throws(SystemError) -> IOResult {
@@ -207,6 +285,8 @@ package final class Connection {
 
     private func end(_ reason: CloseReason) {
         guard socket != nil else { return }
+        if isEncrypted { secure?.sayGoodbye(fd) }
+        secure = nil
         watch?.cancel()
         watch = nil
         socket = nil
@@ -234,14 +314,14 @@ package final class ConnectionHub {
     }
 
     /// Reads through one buffer for all, so that idle connections have none of their own.
-    fileprivate func read(_ fd: Int32, appendingTo input: inout [UInt8]) throws(SystemError) -> IOResult {
+    fileprivate func read(_ fd: Int32, _ take: (Span<UInt8>) -> Void) throws(SystemError) -> IOResult {
         // Taken out for the call: a span cannot look into a class's property.
         var buffer: [UInt8] = []
         swap(&buffer, &scratch)
         defer { swap(&buffer, &scratch) }
         var span = buffer.mutableSpan
         let result = try System.read(fd, into: &span)
-        if case .bytes(let count) = result { input.append(buffer.span.extracting(..<count)) }
+        if case .bytes(let count) = result { take(buffer.span.extracting(..<count)) }
         return result
     }
 }

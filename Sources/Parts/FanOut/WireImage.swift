@@ -56,8 +56,8 @@ package final class WireImage {
     }
 
     /// Lets `use` look at the bytes.
-    package func withBytes<Result>(_ use: (Span<UInt8>) -> Result) -> Result {
+    package func withBytes<Result, Fault>(_ use: (Span<UInt8>) throws(Fault) -> Result) throws(Fault) -> Result {
         // Safe: `base` holds `count` bytes as long as self lives.
-        unsafe use(Span<UInt8>(_unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: count))
+        unsafe try use(Span<UInt8>(_unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: count))
     }
 }
