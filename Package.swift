@@ -74,8 +74,8 @@ let package = Package(
         module("Protocols", "SDP", uses: ["Bytes", "Media"]),
         module("Protocols", "RTP", uses: ["Bytes", "Media"]),
         module("Protocols", "HTTP", uses: ["Bytes", "Media"]),
-        module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP", "HTTP"]),
         module("Protocols", "WebSocket", uses: ["Bytes", "HTTP"]),
+        module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP", "HTTP", "WebSocket"]),
 
         // MARK: Parts: what the daemons are made of
         module("Parts", "Log", uses: ["Bytes", "System"]),
@@ -140,7 +140,7 @@ let package = Package(
         tests("BytesTests", uses: ["Bytes"]),
         tests("MediaTests", uses: ["Bytes", "Media"]),
         tests("SystemTests", uses: ["Bytes", "System", "Loop"]),
-        tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP"]),
+        tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP", "HTTP", "WebSocket"]),
         tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "apus-http"]),
         tests("WebSocketTests", uses: ["Bytes", "HTTP", "WebSocket"]),
         tests("CryptoTests", uses: ["Bytes", "System", "Crypto", "SRTP", "RTP"]),

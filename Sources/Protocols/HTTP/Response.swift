@@ -38,7 +38,7 @@ package struct Response: Sendable, Equatable {
     /// Appends the status line and all fields, `connection` last.
     ///
     /// A character that could end a line or a head is written as `?`, so no value can add a field of its own.
-    func writeHead(connection: String?, date: Int64, into output: inout [UInt8]) {
+    package func writeHead(connection: String?, date: Int64, into output: inout [UInt8]) {
         output += "HTTP/1.1 \(status.rawValue) \(status.phrase)\r\nDate: ".utf8
         output += HTTPDate.format(epochSeconds: date).utf8
         output += "\r\n".utf8

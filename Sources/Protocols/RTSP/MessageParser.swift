@@ -112,8 +112,11 @@ package struct RTSPParser: Sendable {
                 hasLeftOutHeaders = true
             }
         }
-        let bodyLength = try Self.contentLength(headers)
-        pending = (try Self.firstLine(first, headers), head.count, bodyLength)
+        let message = try Self.firstLine(first, headers)
+        var bodyLength = try Self.contentLength(headers)
+        // What follows HTTP's head belongs to whoever the connection is handed to: a tunnel has no end of body.
+        if case .request(let request) = message, request.version == .http { bodyLength = 0 }
+        pending = (message, head.count, bodyLength)
     }
 
     private static func firstLine(_ line: [UInt8], _ headers: RTSPHeaders) throws(WireError) -> Pending {
