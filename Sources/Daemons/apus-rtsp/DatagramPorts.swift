@@ -11,8 +11,11 @@ import System
 final class DatagramPorts {
     let rtpPort: UInt16
     let rtcpPort: UInt16
-    /// Called with each datagram that comes to the RTCP port.
-    var onReport: ((SocketAddress, Span<UInt8>) -> Void)?
+    /// What takes the datagrams that come from an address, by port.
+    private var receivers: [SocketAddress.Key: Receiver] = [:]
+
+    /// Takes a datagram; the first argument tells whether it came to the RTCP port.
+    typealias Receiver = (_ isReport: Bool, Span<UInt8>) -> Void
 
     private let pair: Pair
     private let log: Logger
@@ -26,6 +29,9 @@ final class DatagramPorts {
     /// Bytes that the kernel may hold unsent for all clients together.
     private static let sendBuffer: Int32 = 4 << 20
 
+    /// Bytes that may wait to be received from all publishers together.
+    private static let receiveBuffer: Int32 = 4 << 20
+
     /// Binds a pair of free ports at `host`.
     init(host: SocketAddress, loop: EventLoop, log: Logger) throws(SystemError) {
         self.log = log
@@ -33,7 +39,8 @@ final class DatagramPorts {
         rtpPort = pair.port
         rtcpPort = pair.port + 1
         Socket.setOption(pair.rtp.raw, .sendBuffer, Self.sendBuffer)
-        // What comes to the RTP port opens the way through a firewall and is thrown away.
+        Socket.setOption(pair.rtp.raw, .receiveBuffer, Self.receiveBuffer)
+        // What players send to the RTP port opens the way through a firewall and is thrown away; publishers are heard.
         for (socket, isReport) in [(pair.rtp.raw, false), (pair.rtcp.raw, true)] {
             watches.append(try loop.watch(socket, .read) { [unowned self] _ in receive(socket, isReport: isReport) })
         }
@@ -43,16 +50,24 @@ final class DatagramPorts {
     func close() {
         for watch in watches { watch.cancel() }
         watches.removeAll()
-        onReport = nil
+        receivers.removeAll()
     }
 
-    /// Sends a frame's packets; answers how many the kernel took.
-    func sendPackets(_ image: WireImage, to address: SocketAddress) -> Int {
+    /// Datagrams from `address` go to `receiver`, in the place of what took them before.
+    func register(_ address: SocketAddress, _ receiver: @escaping Receiver) { receivers[address.key] = receiver }
+
+    /// Ends what `register` began. Harmless when repeated.
+    func unregister(_ address: SocketAddress) { receivers[address.key] = nil }
+
+    /// Sends packets of a frame; see `WireImage.sendPackets`.
+    func send(_ image: WireImage, from first: Int, budget: Int, to address: SocketAddress) -> PacketsSent {
         do throws(SystemError) {
-            return try image.sendPackets(pair.rtp.raw, to: address)
+            return try image.sendPackets(pair.rtp.raw, to: address, from: first, budget: budget)
         } catch {
             log.debug("packets are not sent", ["address": address, "error": error])
-            return 0
+            var lost = PacketsSent()
+            lost.tried = image.packetCount - first
+            return lost
         }
     }
 
@@ -76,7 +91,7 @@ final class DatagramPorts {
             // An error is about an earlier datagram that did not arrive: the next may be good.
             guard let result = try? Socket.receive(socket, into: &span, from: &sender) else { continue }
             guard case .bytes(let count) = result else { return }
-            if isReport { onReport?(sender, datagram.span.extracting(..<count)) }
+            receivers[sender.key]?(isReport, datagram.span.extracting(..<count))
         }
     }
 

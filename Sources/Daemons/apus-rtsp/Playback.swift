@@ -1,95 +1,104 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one client plays: its place in the stream, its transport, its reports.
+// What one client plays: a stream's tracks, started and stopped together.
 
 import Bytes
 import FanOut
 import Loop
+import Media
 import RTP
+import RTSP
 import System
 
-/// A track that a client has set up.
+/// The tracks that a client has set up, all of one stream.
 final class Playback {
-    /// How packets travel to the client.
-    enum Delivery {
-        /// Between the RTSP connection's responses, on these channels.
-        case interleaved(rtp: UInt8, rtcp: UInt8)
-        /// To these addresses.
-        case datagrams(rtp: SocketAddress, rtcp: SocketAddress)
-    }
-
     let stream: Stream
-    let delivery: Delivery
+    /// Sound before pictures: it is small, and a gap in it is heard.
+    private(set) var tracks: [PlayedTrack] = []
     /// Present while the client plays.
     private(set) var began: Instant?
-    private(set) var frames: UInt64 = 0
-    /// Packets and payload bytes sent, as sender reports count them: they wrap.
-    private(set) var packets: UInt32 = 0
-    private(set) var octets: UInt32 = 0
-    /// Packets that the kernel did not take.
-    private(set) var unsentPackets: UInt64 = 0
-    /// What the client reported last.
-    var report: RTCP.ReportBlock?
-    private(set) var cursor: FrameCursor
 
     private let loop: EventLoop
-    private let ports: DatagramPorts?
-    private var pause: LoopTimer?
+    private var starts: [FeedStart] = []
 
-    /// Bytes sent over UDP in one go; a client that joins behind is brought up with pauses between.
-    private static let burst = 64 << 10
-    /// 64 KiB every 5 ms are 100 Mbit/s.
-    private static let burstPause = Duration.milliseconds(5)
-
-    init(_ stream: Stream, _ delivery: Delivery, _ ports: DatagramPorts?, loop: EventLoop, maximumLatency: Duration) {
+    init(_ stream: Stream, loop: EventLoop) {
         self.stream = stream
-        self.delivery = delivery
-        self.ports = ports
         self.loop = loop
-        cursor = stream.cursor(maximumLatency: maximumLatency)
     }
 
-    /// Begins, or goes on after `stop`, at the newest keyframe.
+    /// Adds a track, in the place of one with its number if there is one; gives that back.
+    func set(_ track: PlayedTrack) -> PlayedTrack? {
+        let index = tracks.firstIndex { $0.number == track.number }
+        let old = index.map { tracks.remove(at: $0) }
+        tracks.append(track)
+        tracks.sort { $0.number > $1.number }
+        return old
+    }
+
+    /// Tells where each track starts if `start` follows at once: pictures at a keyframe, sound where the picture is.
+    func prepare() -> [ServerSession.Start] {
+        let video = tracks.first { $0.feed.kind != .audio }
+        let picture = video?.feed.start(notBefore: nil)
+        starts = tracks.map { track in
+            if track === video, let picture { return picture }
+            return track.feed.start(notBefore: picture?.frame?.captured)
+        }
+        return zip(tracks, starts)
+            .map { track, start in
+                ServerSession.Start(track: track.number, sequence: start.sequence, timestamp: start.timestamp)
+            }
+            .reversed()
+    }
+
+    /// Begins, or goes on after `stop`, where `prepare` said.
     func start() {
         began = loop.now
-        cursor.rejoin(at: loop.now)
+        for (track, start) in zip(tracks, starts) { track.start(at: start) }
     }
 
-    /// Stops sending.
+    /// Stops sending. Harmless when repeated.
     func stop() {
         began = nil
-        pause?.cancel()
-        pause = nil
+        for track in tracks { track.stop() }
     }
 
     /// The next frame for the client's connection, nil if there is none now.
     func nextImage() -> WireImage? {
-        guard began != nil, case .interleaved(let channel, _) = delivery,
-            let image = stream.nextImage(&cursor, channel: channel)
-        else { return nil }
-        count(image, sent: image.packetCount)
-        return image
+        for track in tracks {
+            if case .interleaved = track.delivery, let image = track.nextImage() { return image }
+        }
+        return nil
     }
 
-    /// Sends what is due over UDP.
-    func sendDatagrams() {
-        guard began != nil, pause == nil, case .datagrams(let address, _) = delivery, let ports else { return }
-        var sentBytes = 0
-        while sentBytes < Self.burst {
-            guard let image = stream.nextImage(&cursor, channel: 0) else { return }
-            count(image, sent: ports.sendPackets(image, to: address))
-            sentBytes += image.packetBytes
-        }
-        pause = loop.timer(after: Self.burstPause) { [unowned self] in
-            pause = nil
-            sendDatagrams()
+    /// The track that an interleaved channel belongs to.
+    func track(reportChannel channel: UInt8) -> PlayedTrack? {
+        tracks.first { track in
+            if case .interleaved(_, let rtcp) = track.delivery { rtcp == channel } else { false }
         }
     }
 
-    private func count(_ image: WireImage, sent: Int) {
-        frames += 1
-        unsentPackets += UInt64(image.packetCount - sent)
-        // Wrap by definition (RFC 3550 §6.4.1).
-        packets &+= UInt32(truncatingIfNeeded: sent)
-        octets &+= UInt32(truncatingIfNeeded: image.packetBytes - image.packetCount * RTPHeader.length)
+    /// How the pictures travel, in logs and reports.
+    var transportName: String {
+        switch tracks.last?.delivery {
+        case .interleaved: "tcp"
+        case .datagrams: "udp"
+        case nil: "none"
+        }
+    }
+
+    /// Frames sent of all tracks.
+    var frames: UInt64 { tracks.reduce(0) { $0 + $1.frames } }
+
+    /// Frames of pictures that were not sent.
+    var drops: DropCounts { tracks.last?.cursor.drops ?? DropCounts() }
+
+    /// Tells a receiver over UDP that nothing comes any more (RFC 3550 §6.6).
+    func sayGoodbye(name: String) {
+        guard began != nil else { return }
+        for track in tracks {
+            guard case .datagrams(let path) = track.delivery else { continue }
+            var bytes: [UInt8] = []
+            RTCP.appendGoodbye(source: track.feed.source, name: name, to: &bytes)
+            path.sendReport(bytes)
+        }
     }
 }

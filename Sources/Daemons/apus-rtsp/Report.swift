@@ -32,17 +32,17 @@ final class Report {
 
     private func stream(_ stream: Stream) -> JSON {
         var members = [
-            JSON.Member("name", .string(stream.name)), JSON.Member("online", .boolean(stream.isAttached)),
+            JSON.Member("name", .string(stream.name)), JSON.Member("online", .boolean(stream.video.isAttached)),
             JSON.Member("viewers", JSON(stream.viewers.count)),
         ]
-        if let description = stream.view?.description()?.description {
+        if let description = stream.video.view?.description()?.description {
             members += [
                 JSON.Member("codec", .string(description.codec.name)), JSON.Member("width", JSON(description.width)),
                 JSON.Member("height", JSON(description.height)),
             ]
         }
-        if let refusal = stream.lastRefusal {
-            members.append(JSON.Member("refused_frames", JSON(stream.refused)))
+        if let refusal = stream.video.lastRefusal {
+            members.append(JSON.Member("refused_frames", JSON(stream.video.refused)))
             members.append(JSON.Member("refusal", .string(refusal.description)))
         }
         return .object(members)
@@ -53,29 +53,42 @@ final class Report {
             JSON.Member("id", JSON(client.id)),
             JSON.Member("peer", .string(client.connection.peer.description)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
+            JSON.Member("received", JSON(client.connection.bytesReceived)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
         ]
         guard let playback = client.playback else { return .object(members) }
         members += [
             JSON.Member("stream", .string(playback.stream.name)),
-            JSON.Member("transport", .string(client.transportName)),
+            JSON.Member("transport", .string(playback.transportName)),
             JSON.Member("playing", .boolean(playback.began != nil)),
-            JSON.Member("frames", JSON(playback.frames)), JSON.Member("packets", JSON(playback.packets)),
-            JSON.Member("unsent_packets", JSON(playback.unsentPackets)),
         ]
         if let began = playback.began {
             members.append(JSON.Member("seconds", JSON(Int((server.loop.now - began).seconds))))
         }
-        for (reason, count) in playback.cursor.drops.byReason {
+        members.append(JSON.Member("tracks", .array(playback.tracks.reversed().map(track))))
+        return .object(members)
+    }
+
+    private func track(_ track: PlayedTrack) -> JSON {
+        var members = [
+            JSON.Member("track", JSON(track.number)),
+            JSON.Member("codec", .string(track.feed.description?.0.codec.name ?? "unknown")),
+            JSON.Member("frames", JSON(track.frames)), JSON.Member("packets", JSON(track.packets)),
+            JSON.Member("unsent_packets", JSON(track.unsentPackets)),
+        ]
+        if let lag = track.lag { members.append(JSON.Member("lag_ms", JSON(lag.seconds * 1000))) }
+        for (reason, count) in track.cursor.drops.byReason {
             members.append(JSON.Member("drops_" + reason.rawValue, JSON(count)))
         }
-        if let report = playback.report {
+        if let (report, _) = track.report {
             members += [
                 JSON.Member("lost_packets", JSON(report.lost)),
                 JSON.Member("fraction_lost", JSON(Double(report.fractionLost) / 256)),
-                // In ticks of 90 kHz.
-                JSON.Member("jitter_ms", JSON(Double(report.jitter) / 90)),
+                JSON.Member("jitter_ms", JSON(Double(report.jitter) * 1000 / Double(track.feed.clockRate))),
             ]
+        }
+        if let roundTrip = track.roundTrip {
+            members.append(JSON.Member("round_trip_ms", JSON(roundTrip.seconds * 1000)))
         }
         return .object(members)
     }

@@ -34,8 +34,8 @@ final class Server {
     /// The port that is listened on, 0 before the start.
     private var port: UInt16 = 0
     private var lastClient = 0
-    /// Whose RTCP packets come from an address.
-    private var reporters: [String: Client] = [:]
+    /// The cameras' sound, by camera.
+    private var sounds: [String: Feed] = [:]
 
     /// What the kernel may hold unsent for a client, in bytes: a slow client's frames wait in the ring, not there.
     private static let unsentLimit: Int32 = 128 << 10
@@ -71,6 +71,9 @@ final class Server {
 
     /// `[rtsp]` as it is in force.
     var configuration: RTSPConfiguration { context.configuration.rtsp }
+
+    /// How fast packets leave over UDP.
+    var pace: Pace { Pace(bitsPerSecond: configuration.udpPace) }
 
     /// The port that browsers are sent to; nil if there is none, or none that is known.
     var httpPort: UInt16? {
@@ -110,14 +113,6 @@ final class Server {
         loop.later { extendLifetime(client) }
     }
 
-    /// RTCP packets from this address are this client's.
-    func register(_ client: Client, reportsFrom address: SocketAddress) { reporters[address.description] = client }
-
-    /// Ends what `register` began.
-    func unregister(_ client: Client, reportsFrom address: SocketAddress) {
-        if reporters[address.description] === client { reporters[address.description] = nil }
-    }
-
     private static func kinds(_ camera: CameraConfiguration) -> [Stream.Kind] {
         Stream.Kind.allCases.filter { kind in
             switch kind {
@@ -131,6 +126,7 @@ final class Server {
     /// Follows the list of cameras: what is new begins, what is gone ends with its clients, the rest goes on.
     private func serve(_ cameras: [CameraConfiguration]) {
         let old = streams
+        sounds = sounds.filter { name, _ in cameras.contains { $0.name == name } }
         streams = cameras.flatMap { camera in
             Self.kinds(camera)
                 .map { kind in old.first { $0.camera == camera.name && $0.kind == kind } ?? begin(camera, kind) }
@@ -141,13 +137,29 @@ final class Server {
     }
 
     private func begin(_ camera: CameraConfiguration, _ kind: Stream.Kind) -> Stream {
-        let ring = context.runDirectory.ring(camera.name, kind.rawValue)
-        let stream = Stream(camera, kind, loop: loop, ring: ring)
-        stream.onFrames = { [unowned self, unowned stream] in framesPublished(stream) }
-        stream.onOtherCodec = { [unowned stream] in
+        let video = feed(camera.name, kind.rawValue, kind == .jpeg ? .images : .video)
+        let stream = Stream(camera, kind, video: video, audio: sound(camera.name))
+        video.onFrames = { [unowned stream] in
+            for client in stream.describing.values { client.answerDescribe(isLate: false) }
+        }
+        video.onOtherCodec = { [unowned stream] in
             for client in stream.viewers.values { client.close("the stream has another codec") }
         }
         return stream
+    }
+
+    private func sound(_ camera: String) -> Feed {
+        if let sound = sounds[camera] { return sound }
+        let sound = feed(camera, "audio", .audio)
+        sound.onOtherCodec = { [unowned self, unowned sound] in
+            for client in clients.values where client.plays(sound) { client.close("the sound has another codec") }
+        }
+        sounds[camera] = sound
+        return sound
+    }
+
+    private func feed(_ camera: String, _ ring: String, _ kind: Feed.Kind) -> Feed {
+        Feed("\(camera)/\(ring)", kind, loop: loop, ring: context.runDirectory.ring(camera, ring))
     }
 
     private static func listen(_ address: SocketAddress) throws -> FileDescriptor {
@@ -160,19 +172,10 @@ final class Server {
 
     private func openPorts(_ address: SocketAddress) {
         do throws(SystemError) {
-            let ports = try DatagramPorts(host: address, loop: loop, log: log)
-            ports.onReport = { [unowned self] sender, bytes in
-                reporters[sender.description]?.receiveReport(bytes)
-            }
-            self.ports = ports
+            ports = try DatagramPorts(host: address, loop: loop, log: log)
         } catch {
             log.warn("no UDP ports, clients have to use TCP", ["error": error])
         }
-    }
-
-    private func framesPublished(_ stream: Stream) {
-        for client in stream.viewers.values { client.framesPublished() }
-        for client in stream.describing.values { client.answerDescribe(isLate: false) }
     }
 
     private func acceptAll() {

@@ -154,6 +154,7 @@ package enum ConfigSchema {
                 .live,
                 "The JPEG quality of pictures that are encoded here."
             ),
+            multicast(.stream("jpeg")),
             ConfigKey(
                 .stream("jpeg"),
                 "ring_size",
@@ -174,17 +175,26 @@ package enum ConfigSchema {
             "rtsp",
             name: "RTSP",
             port: 8554,
+            latency: "2s",
             more: [
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "udp_pace",
+                    .bitrate(0...10_000_000_000),
+                    "200M",
+                    .live,
+                    "How fast a large frame leaves over UDP, so that it does not overrun the receiver; 0 is at once."
+                ),
                 ConfigKey(
                     .fixed("rtsp"),
                     "session_timeout",
                     .duration(.seconds(10)...(.seconds(3600))),
                     "1m",
                     "A session without a sign of life for so long is ended."
-                )
+                ),
             ]
         )
-        + serverKeys("http", name: "HTTP", port: 8080, more: [])
+        + serverKeys("http", name: "HTTP", port: 8080, latency: "1s", more: [])
 
     /// The key called `name` of the sections that match `pattern`.
     package static func key(_ pattern: SectionPattern, _ name: String) -> ConfigKey? {
@@ -213,6 +223,16 @@ package enum ConfigSchema {
         ConfigKey(section, "enabled", .boolean, "yes", documentation)
     }
 
+    private static func multicast(_ section: SectionPattern) -> ConfigKey {
+        ConfigKey(
+            section,
+            "multicast",
+            .multicast,
+            "off",
+            "The group that RTSP clients may get the stream from: address:port, and /TTL if packets pass routers."
+        )
+    }
+
     private static func videoKeys(
         _ stream: String,
         codecs: [String],
@@ -235,6 +255,7 @@ package enum ConfigSchema {
             ConfigKey(section, "size", .size, size, "The picture's size; source takes the source's."),
             ConfigKey(section, "fps", .frameRate, "source", .live, "Frames per second at most."),
             ConfigKey(section, "bitrate", .bitrate(16_000...200_000_000), bitrate, .live, "The mean rate in bit/s."),
+            multicast(section),
             ConfigKey(
                 section,
                 "gop",
@@ -253,7 +274,13 @@ package enum ConfigSchema {
         ]
     }
 
-    private static func serverKeys(_ section: String, name: String, port: Int, more: [ConfigKey]) -> [ConfigKey] {
+    private static func serverKeys(
+        _ section: String,
+        name: String,
+        port: Int,
+        latency: String,
+        more: [ConfigKey]
+    ) -> [ConfigKey] {
         let pattern = SectionPattern.fixed(section)
         return [
             enabled(pattern, "Whether the \(name) server runs."),
@@ -269,7 +296,7 @@ package enum ConfigSchema {
                 pattern,
                 "max_latency",
                 .duration(.milliseconds(100)...(.seconds(30))),
-                "1s",
+                latency,
                 .live,
                 "A client that falls behind by more goes on at the newest keyframe."
             ),

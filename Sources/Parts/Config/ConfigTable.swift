@@ -115,6 +115,11 @@ extension ConfigTable {
         return rate
     }
 
+    func multicast(_ section: String, _ key: String) -> MulticastGroup? {
+        guard case .multicast(let group) = value(section, key) else { preconditionFailure("\(key) is not a group") }
+        return group
+    }
+
     private func value(_ section: String, _ key: String) -> ConfigValue {
         if let value = values[section]?[key]?.value { return value }
         guard let pattern = ConfigSchema.pattern(of: section)?.pattern, let entry = ConfigSchema.key(pattern, key),

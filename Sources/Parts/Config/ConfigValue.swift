@@ -17,6 +17,33 @@ package struct PictureSize: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(width)x\(height)" }
 }
 
+/// Where a stream's packets go for everybody who listens: an address and an even port, which RTCP's follows.
+package struct MulticastGroup: Sendable, Hashable {
+    package let address: String
+    package let port: UInt16
+    /// How many routers packets may pass, plus one.
+    package let timeToLive: UInt8
+
+    /// Reads `239.1.2.3:5004/16`; without `/16` packets stay in the local network.
+    init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let colon = parts[0].lastIndex(of: ":"), let port = UInt16(parts[0][parts[0].index(after: colon)...]),
+            port >= 1024, port <= 65_532, port % 2 == 0
+        else { return nil }
+        var host = parts[0][..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        guard let address = SocketAddress(host: String(host), port: port), address.isMulticast else { return nil }
+        self.address = String(host)
+        self.port = port
+        if parts.count == 2 {
+            guard let number = UInt8(parts[1]), number > 0 else { return nil }
+            timeToLive = number
+        } else {
+            timeToLive = 1
+        }
+    }
+}
+
 /// A value after it was read.
 package enum ConfigValue: Sendable, Equatable {
     case text(String)
@@ -27,6 +54,8 @@ package enum ConfigValue: Sendable, Equatable {
     case size(PictureSize?)
     /// nil: as the source has it.
     case frameRate(Rational?)
+    /// nil: none.
+    case multicast(MulticastGroup?)
 }
 
 /// The type of a key's value, with its range.
@@ -50,6 +79,8 @@ package enum ConfigType: Sendable {
     case size
     /// `25`, `29.97`, `30000/1001`, or `source`.
     case frameRate
+    /// `239.1.2.3:5004/16`, or `off`.
+    case multicast
     case choice([String])
 }
 
@@ -107,6 +138,10 @@ extension ConfigType {
             if text == "source" { return .frameRate(nil) }
             guard let rate = ConfigType.frameRate(text) else { throw problem }
             return .frameRate(rate)
+        case .multicast:
+            if text == "off" { return .multicast(nil) }
+            guard let group = MulticastGroup(text) else { throw problem }
+            return .multicast(group)
         case .choice(let names):
             guard names.contains(text) else {
                 throw ConfigValueError(expected: expectation, hint: Suggestion.phrase(for: text, among: names))
@@ -133,6 +168,7 @@ extension ConfigType {
                 + "\(ConfigType.text(range.upperBound, kilo: 1024)), such as 8M"
         case .size: "a size such as 1280x720 with even edges from 16 to 8192, or source"
         case .frameRate: "a frame rate from 1 to 240 such as 25 or 30000/1001, or source"
+        case .multicast: "a multicast address with an even port such as 239.1.2.3:5004 or 239.1.2.3:5004/16, or off"
         case .choice(let names): names.count == 1 ? names[0] : ConfigType.listed(names)
         }
     }

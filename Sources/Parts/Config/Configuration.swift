@@ -72,6 +72,8 @@ package struct VideoStreamConfiguration: Sendable, Equatable {
     package let bitrate: Int
     /// From one keyframe to the next.
     package let gop: Duration
+    /// nil: none.
+    package let multicast: MulticastGroup?
     /// Bytes of shared memory.
     package let ringSize: Int
 }
@@ -84,6 +86,8 @@ package struct JPEGStreamConfiguration: Sendable, Equatable {
     package let frameRate: Rational?
     /// 1 to 100.
     package let quality: Int
+    /// nil: none.
+    package let multicast: MulticastGroup?
     /// Bytes of shared memory.
     package let ringSize: Int
 }
@@ -102,6 +106,8 @@ package struct RTSPConfiguration: Sendable, Equatable {
     /// 0: a free one.
     package let port: UInt16
     package let maximumLatency: Duration
+    /// Bits per second at which large frames leave over UDP; 0 is as fast as they can.
+    package let udpPace: Int
     package let maximumClients: Int
     package let sessionTimeout: Duration
 }

@@ -149,6 +149,7 @@ extension VideoStreamConfiguration {
         frameRate = table.frameRate(section, "fps")
         bitrate = table.integer(section, "bitrate")
         gop = table.duration(section, "gop")
+        multicast = table.multicast(section, "multicast")
         ringSize = table.integer(section, "ring_size")
     }
 }
@@ -158,6 +159,7 @@ extension JPEGStreamConfiguration {
         size = table.size(section, "size")
         frameRate = table.frameRate(section, "fps")
         quality = table.integer(section, "quality")
+        multicast = table.multicast(section, "multicast")
         ringSize = table.integer(section, "ring_size")
     }
 }
@@ -174,6 +176,7 @@ extension RTSPConfiguration {
         listen = table.text("rtsp", "listen")
         port = UInt16(table.integer("rtsp", "port"))
         maximumLatency = table.duration("rtsp", "max_latency")
+        udpPace = table.integer("rtsp", "udp_pace")
         maximumClients = table.integer("rtsp", "max_clients")
         sessionTimeout = table.duration("rtsp", "session_timeout")
     }

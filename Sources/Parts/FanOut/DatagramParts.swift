@@ -55,9 +55,18 @@ final class DatagramParts {
         return runs
     }
 
-    func send(_ socket: Int32, to address: SocketAddress) throws(SystemError) -> Int {
-        var sent = 0
-        for run in runs {
+    /// Sends runs from packet `first` on until `budget` bytes have gone, or all packets, or the kernel takes no more.
+    func send(
+        _ socket: Int32,
+        to address: SocketAddress,
+        from first: Int,
+        budget: Int
+    ) throws(SystemError) -> PacketsSent {
+        var sent = PacketsSent()
+        for run in runs where run.first >= first {
+            guard sent.bytes < budget else { break }
+            sent.tried += run.count
+            sent.bytes += run.bytes
             // Safe: the run lies within the vectors, whose memory lives as long as self.
             let parts = unsafe UnsafeBufferPointer(start: vectors + run.first, count: run.count)
             let result = unsafe try Socket.sendGathered(
@@ -66,9 +75,24 @@ final class DatagramParts {
                 to: address,
                 segment: run.count > 1 ? run.segment : 0
             )
-            guard case .bytes = result else { return sent }
-            sent += run.count
+            guard case .bytes = result else {
+                sent.tried = count - first
+                break
+            }
+            sent.taken += run.count
         }
         return sent
     }
+}
+
+/// What became of packets that were sent.
+package struct PacketsSent: Sendable, Equatable {
+    /// How many are done with, taken or lost.
+    package var tried = 0
+    /// How many the kernel took: fewer when the socket's buffer is full.
+    package var taken = 0
+    /// Bytes of those that were tried.
+    package var bytes = 0
+
+    package init() {}
 }

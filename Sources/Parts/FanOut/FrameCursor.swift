@@ -96,6 +96,11 @@ package struct FrameCursor: Sendable {
         }
     }
 
+    /// The number of the frame to send next, published or not; nil while the client waits for a keyframe.
+    package var position: UInt64? {
+        if case .next(let sequence) = state { sequence } else { nil }
+    }
+
     /// The frame to send next, nil if there is none now. Ask again after `sent`, or when frames were published.
     package mutating func nextFrame(in view: RingView, at now: Instant) -> UInt64? {
         if view.incarnation != incarnation {
@@ -124,6 +129,13 @@ package struct FrameCursor: Sendable {
     /// Starts over at the newest keyframe, as after a pause.
     package mutating func rejoin(at now: Instant) {
         state = .joining
+        caughtUp = now
+    }
+
+    /// Starts over at a frame that the owner knows can be decoded.
+    package mutating func begin(at sequence: UInt64, in view: RingView, now: Instant) {
+        incarnation = view.incarnation
+        state = .next(sequence)
         caughtUp = now
     }
 

@@ -48,11 +48,17 @@ package final class WireImage {
         return try Socket.send(socket, rest)
     }
 
-    /// Sends the packets as datagrams, as few system calls as the kernel's segmentation allows.
+    /// Sends packets as datagrams, from number `first` on, with as few system calls as the kernel's segmentation allows.
     ///
-    /// - Returns: how many packets the kernel took; fewer than `packetCount` when the socket's buffer is full.
-    package func sendPackets(_ socket: Int32, to address: SocketAddress) throws(SystemError) -> Int {
-        try parts.send(socket, to: address)
+    /// Goes on until `budget` bytes have gone, at least one run of packets, or there are no more; packets that the kernel
+    /// does not take are lost, as on any network.
+    package func sendPackets(
+        _ socket: Int32,
+        to address: SocketAddress,
+        from first: Int = 0,
+        budget: Int = .max
+    ) throws(SystemError) -> PacketsSent {
+        try parts.send(socket, to: address, from: first, budget: budget)
     }
 
     /// Lets `use` look at the bytes.

@@ -76,7 +76,9 @@ package enum RTSPFuzz {
         switch session.handle(request, at: .zero) {
         case .respond(let response), .pause(let response), .teardown(let response): return response
         case .describe: return session.answerDescribe(.success("v=0\r\n"))
-        case .setup(_, _, let transport): return session.answerSetup(.success(transport))
+        case .announce: return session.answerAnnounce(nil)
+        case .setup(let request): return session.answerSetup(.success(.init(request.offers[0])))
+        case .record: return session.answerRecord(nil)
         case .play:
             return session.answerPlay(
                 .success(session.tracks.map { .init(track: $0.number, sequence: 1, timestamp: 2) })

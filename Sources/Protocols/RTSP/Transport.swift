@@ -34,6 +34,23 @@ package struct RTSPTransport: Sendable, Hashable {
     package var serverPorts: Pair<UInt16>?
     /// The synchronisation source identifier.
     package var source: UInt32?
+    /// The group that packets go to, for multicast.
+    package var group: Group?
+
+    /// A multicast group.
+    package struct Group: Sendable, Hashable {
+        /// The address in digits.
+        package var address: String
+        package var ports: Pair<UInt16>
+        /// How many routers packets may pass.
+        package var timeToLive: UInt8
+
+        package init(_ address: String, _ ports: Pair<UInt16>, timeToLive: UInt8) {
+            self.address = address
+            self.ports = ports
+            self.timeToLive = timeToLive
+        }
+    }
 
     package init(_ lower: Lower) { self.lower = lower }
 
@@ -97,6 +114,12 @@ package struct RTSPTransport: Sendable, Hashable {
     package var text: String {
         var parts = ["RTP/\(isSecure ? "SAVP" : "AVP")\(lower == .tcp ? "/TCP" : "")"]
         parts.append(isMulticast ? "multicast" : "unicast")
+        if let group {
+            parts += [
+                "destination=\(group.address)", "port=\(group.ports.rtp)-\(group.ports.rtcp)",
+                "ttl=\(group.timeToLive)",
+            ]
+        }
         if let interleaved { parts.append("interleaved=\(interleaved.rtp)-\(interleaved.rtcp)") }
         if let clientPorts { parts.append("client_port=\(clientPorts.rtp)-\(clientPorts.rtcp)") }
         if let serverPorts { parts.append("server_port=\(serverPorts.rtp)-\(serverPorts.rtcp)") }

@@ -86,6 +86,12 @@ package struct SocketAddress: Sendable {
     /// True for IPv6.
     package var isIPv6: Bool { Int32(storage.ss_family) == AF_INET6 }
 
+    /// True for 224.0.0.0/4 and ff00::/8.
+    package var isMulticast: Bool {
+        // Safe: an IPv4 address begins at byte 4, an IPv6 address at byte 8 of its sockaddr.
+        unsafe withUnsafeBytes(of: storage) { unsafe isIPv6 ? $0[8] == 0xFF : family == AF_INET && $0[4] >> 4 == 0xE }
+    }
+
     /// The address family, `AF_…`.
     package var family: Int32 { Int32(storage.ss_family) }
 
@@ -110,6 +116,30 @@ package struct SocketAddress: Sendable {
     package var isLoopback: Bool {
         let host = host
         return host.hasPrefix("127.") || host == "::1" || host == "unix"
+    }
+
+    /// The address in a form that is quick to look up; an IPv4 address and the same mapped into IPv6 are one.
+    package var key: Key {
+        // Safe: an IPv4 address is at byte 4, an IPv6 address at byte 8 of its sockaddr, which storage has room for.
+        unsafe withUnsafeBytes(of: storage) { bytes in
+            if isIPv6 {
+                let high = unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                return unsafe Key(
+                    high: UInt64(bigEndian: high),
+                    low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
+                    port: port
+                )
+            }
+            let four = unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+            return Key(high: 0, low: 0xFFFF_0000_0000 | UInt64(four), port: port)
+        }
+    }
+
+    /// Host and port as numbers.
+    package struct Key: Sendable, Hashable {
+        let high: UInt64
+        let low: UInt64
+        let port: UInt16
     }
 
     /// True if both have the same host, whatever the ports.

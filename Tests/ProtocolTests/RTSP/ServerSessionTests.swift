@@ -17,6 +17,7 @@ struct ServerSessionTests {
         var sequence = 0
         var paused = 0
         var tornDown = 0
+        var controls: [String] = []
 
         /// Sends a request and answers what the session asks.
         mutating func send(
@@ -40,10 +41,16 @@ struct ServerSessionTests {
                 tornDown += 1
                 return response
             case .describe: return session.answerDescribe(.success("v=0\r\n"))
-            case .setup(_, _, var transport):
+            case .announce: return session.answerAnnounce(nil)
+            case .setup(let request):
+                guard var transport = request.offers.first(where: { !$0.isSecure && !$0.isMulticast }) else {
+                    return session.answerSetup(.failure(.init(.unsupportedTransport, "")))
+                }
+                controls.append(request.control)
                 if transport.lower == .udp { transport.serverPorts = .init(6000, 6001) }
                 transport.source = 0xABCDEF
-                return session.answerSetup(.success(transport))
+                return session.answerSetup(.success(.init(transport)))
+            case .record: return session.answerRecord(nil)
             case .play:
                 return session.answerPlay(
                     .success(session.tracks.map { .init(track: $0.number, sequence: 7, timestamp: 9) })
@@ -123,7 +130,7 @@ struct ServerSessionTests {
         #expect(response.status == .badRequest)
         #expect(rig.send(.options, version: .otherRTSP).status == .versionNotSupported)
         #expect(rig.send(.other("SING")).status == .notImplemented)
-        #expect(rig.send(.announce).status == .notImplemented && rig.send(.record).status == .notImplemented)
+        #expect(rig.send(.redirect).status == .notImplemented)
         #expect(rig.send(.describe, "nonsense").status == .badRequest)
     }
 
@@ -150,11 +157,70 @@ struct ServerSessionTests {
         var rig = Rig()
         for method in [RTSPMethod.play, .pause, .teardown] { #expect(rig.send(method).status == .notValidInState) }
         _ = rig.setUp()
-        let duplicate = rig.send(.setup, Self.url + "/trackID=0", ["Transport": Self.tcp, "Session": "42"])
-        #expect(duplicate.status == .notValidInState)
         _ = rig.send(.play, Self.url, Self.inSession)
         let playing = rig.send(.setup, Self.url + "/trackID=1", ["Transport": Self.tcp, "Session": "42"])
         #expect(playing.status == .notValidInState)
+    }
+
+    @Test("a track that is set up again before PLAY changes its transport")
+    func setUpAgain() {
+        var rig = Rig()
+        _ = rig.setUp()
+        let again = rig.send(.setup, Self.url + "/trackID=0", ["Transport": Self.udp, "Session": "42"])
+        #expect(again.status == .ok && rig.session.tracks.count == 1 && rig.session.tracks[0].transport.lower == .udp)
+    }
+
+    static let description: [UInt8] = Array("v=0\r\n".utf8)
+
+    @Test("a publisher goes from ANNOUNCE to TEARDOWN")
+    func publisher() {
+        var rig = Rig()
+        let announce = rig.send(.announce, Self.url, ["Content-Type": "application/sdp"], body: Self.description)
+        #expect(announce.status == .ok && announce.headers["Session"] == "42;timeout=60")
+        let tcp = "RTP/AVP/TCP;unicast;interleaved=0-1;mode=record"
+        #expect(rig.send(.setup, Self.url + "/streamid=0", ["Transport": tcp]).status == .ok)
+        let second = rig.send(.setup, Self.url + "/sound", ["Transport": tcp, "Session": "42"])
+        #expect(second.headers["Transport"]?.contains("mode=\"RECORD\"") == true)
+        #expect(rig.controls == ["streamid=0", "sound"])
+        #expect(rig.send(.play, Self.url, Self.inSession).status == .notValidInState)
+        #expect(rig.send(.record, Self.url).status == .sessionNotFound)
+        #expect(rig.send(.record, Self.url, Self.inSession).status == .ok && rig.session.isRecording)
+        #expect(rig.session.deadline == nil)
+        #expect(rig.send(.record, Self.url, Self.inSession).status == .ok)
+        #expect(rig.send(.announce, Self.url, body: Self.description).status == .notValidInState)
+        #expect(rig.send(.pause, Self.url, Self.inSession).status == .ok && !rig.session.isRecording)
+        #expect(rig.send(.teardown, Self.url, Self.inSession).status == .ok && rig.session.tracks.isEmpty)
+        #expect(rig.setUp().status == .ok)
+    }
+
+    @Test("what cannot be announced is refused, and only a publisher may record")
+    func announceRefusals() {
+        var rig = Rig()
+        #expect(rig.send(.announce).status == .badRequest)
+        let text = rig.send(.announce, Self.url, ["Content-Type": "text/plain"], body: Self.description)
+        #expect(text.status == .unsupportedMediaType)
+        #expect(rig.send(.record).status == .notValidInState)
+        _ = rig.setUp()
+        #expect(rig.send(.record, Self.url, Self.inSession).status == .notValidInState)
+    }
+
+    @Test("the way back is a feature that may be required")
+    func backchannel() {
+        var session = ServerSession(identifier: "42", server: "Apus", at: .zero)
+        var request = RTSPRequest(.describe, Self.url)
+        request.headers.add("CSeq", "1")
+        request.headers.add("Require", ServerSession.backchannelTag)
+        #expect(session.handle(request, at: .zero) == .describe(RTSPAddress(Self.url)!, wantsBackchannel: true))
+        let refusal = session.answerDescribe(.failure(.init(.optionNotSupported, "no speaker")))
+        #expect(refusal.headers["Unsupported"] == ServerSession.backchannelTag)
+    }
+
+    @Test("a range in no known unit is answered 457")
+    func range() {
+        var rig = Rig()
+        _ = rig.setUp()
+        #expect(rig.send(.play, Self.url, ["Session": "42", "Range": "bytes=0-"]).status == .invalidRange)
+        #expect(rig.send(.play, Self.url, ["Session": "42", "Range": "npt=0.000-"]).status == .ok)
     }
 
     @Test("a track of another stream is answered 459, another stream's address 404")
@@ -197,7 +263,7 @@ struct ServerSessionTests {
         var request = RTSPRequest(.describe, Self.url)
         request.headers.add("CSeq", "1")
         let action = session.handle(request, at: .zero)
-        #expect(session.isAnswering && action == .describe(RTSPAddress(Self.url)!))
+        #expect(session.isAnswering && action == .describe(RTSPAddress(Self.url)!, wantsBackchannel: false))
         let response = session.answerDescribe(.failure(.init(.unavailable, "no frames yet")))
         #expect(response.status == .unavailable && response.body == Array("no frames yet\n".utf8))
         #expect(!session.isAnswering)

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client as a player: descriptions, transports, reports.
+
+import Bytes
+import FanOut
+import Log
+import Loop
+import RTP
+import RTSP
+import System
+
+extension Client {
+    /// How long DESCRIBE waits for the camera's process and its first parameter sets.
+    private static let describePatience = Duration.seconds(5)
+    /// How often a sender report is sent.
+    private static let reportInterval = Duration.seconds(5)
+
+    private typealias Refusal = ServerSession.Refusal
+    private static var unknown: Refusal { Refusal(.notFound, "there is no such camera, stream or track") }
+
+    // MARK: DESCRIBE
+
+    func describe(_ address: RTSPAddress, wantsBackchannel: Bool) {
+        guard let stream = server.stream(address) else { return send(session.answerDescribe(.failure(Self.unknown))) }
+        stream.touch()
+        let timer = server.loop.timer(after: Self.describePatience) { [unowned self] in answerDescribe(isLate: true) }
+        description = (stream, timer)
+        stream.describing[id] = self
+        answerDescribe(isLate: false)
+    }
+
+    /// Goes on with a DESCRIBE that waits for the stream; `isLate` when it has waited long enough.
+    func answerDescribe(isLate: Bool) {
+        guard let (stream, _) = description else { return }
+        let text = stream.sessionDescription(anyhow: isLate)
+        guard isLate || text != nil else { return }
+        endDescribe()
+        if let refusal = stream.video.refusal() {
+            server.log.warn("stream cannot be sent", ["stream": stream.name, "reason": refusal])
+            send(session.answerDescribe(.failure(Refusal(.unsupportedMediaType, "\(stream.name): \(refusal)"))))
+        } else if let text {
+            send(session.answerDescribe(.success(text)))
+        } else {
+            send(session.answerDescribe(.failure(Refusal(.unavailable, stream.video.trouble))))
+        }
+        takeInputLater()
+    }
+
+    func endDescribe() {
+        guard let (stream, timer) = description else { return }
+        timer.cancel()
+        stream.describing[id] = nil
+        description = nil
+    }
+
+    /// Ends what the client has to do with a stream that is not configured any more.
+    func streamIsGone(_ stream: Stream) {
+        if playback?.stream === stream { return close("the stream is not configured any more") }
+        guard description?.stream === stream else { return }
+        endDescribe()
+        send(session.answerDescribe(.failure(Self.unknown)))
+        takeInputLater()
+    }
+
+    // MARK: SETUP
+
+    func setUp(_ request: ServerSession.SetupRequest) {
+        guard let stream = server.stream(request.address), let feed = stream.feed(track: request.track) else {
+            return send(session.answerSetup(.failure(Self.unknown)))
+        }
+        for offer in request.offers {
+            guard let (delivery, transport) = deliver(feed, offer) else { continue }
+            stream.touch()
+            set(PlayedTrack(request.track, feed, delivery, server), of: stream)
+            return send(session.answerSetup(.success(.init(transport))))
+        }
+        send(session.answerSetup(.failure(Refusal(.unsupportedTransport, "no transport offered is to be had here"))))
+    }
+
+    /// How to deliver over an offered transport, with the answer to it; nil if that cannot be.
+    private func deliver(_ feed: Feed, _ offer: RTSPTransport) -> (PlayedTrack.Delivery, RTSPTransport)? {
+        guard !offer.isSecure, !offer.isMulticast else { return nil }
+        var transport = offer
+        transport.source = feed.source
+        if let channels = offer.interleaved {
+            return (.interleaved(rtp: channels.rtp, rtcp: channels.rtcp), transport)
+        }
+        guard let clientPorts = offer.clientPorts, let ports = server.ports else { return nil }
+        // Never to another host than the one that asks.
+        var rtp = connection.peer
+        var rtcp = connection.peer
+        rtp.port = clientPorts.rtp
+        rtcp.port = clientPorts.rtcp
+        transport.serverPorts = .init(ports.rtpPort, ports.rtcpPort)
+        return (.datagrams(DatagramPath(ports, rtp: rtp, rtcp: rtcp)), transport)
+    }
+
+    private func set(_ track: PlayedTrack, of stream: Stream) {
+        let playback = playback ?? Playback(stream, loop: server.loop)
+        self.playback = playback
+        if let old = playback.set(track) { release(old) }
+        switch track.delivery {
+        case .interleaved: track.pump = { [unowned connection] in connection.pump() }
+        case .datagrams(let path):
+            path.ports.register(path.rtcp) { [unowned self, unowned track] isReport, packet in
+                if isReport { receiveReport(packet, track) }
+            }
+        }
+    }
+
+    /// Lets go of the transports.
+    func release() {
+        for track in playback?.tracks ?? [] { release(track) }
+        playback = nil
+    }
+
+    private func release(_ track: PlayedTrack) {
+        if case .datagrams(let path) = track.delivery { path.ports.unregister(path.rtcp) }
+    }
+
+    // MARK: PLAY
+
+    func play() {
+        guard let playback else { return send(session.answerPlay(.failure(Refusal(.notValidInState, "")))) }
+        playback.stream.viewers[id] = self
+        let starts = playback.prepare()
+        send(session.answerPlay(.success(starts)))
+        server.log.info(
+            "viewer joined",
+            [
+                "client": id, "peer": connection.peer, "stream": playback.stream.name,
+                "transport": playback.transportName,
+            ]
+        )
+        playback.start()
+        sendReports()
+        reports = server.loop.timer(every: Self.reportInterval) { [unowned self] in sendReports() }
+        for track in playback.tracks { track.framesPublished() }
+    }
+
+    func stopPlaying(_ reason: String) {
+        reports?.cancel()
+        reports = nil
+        guard let playback, let began = playback.began else { return }
+        playback.stop()
+        playback.stream.viewers[id] = nil
+        let drops = playback.drops.byReason.map { "\($0.0.rawValue):\($0.1)" }.joined(separator: ",")
+        server.log.info(
+            "viewer left",
+            [
+                "client": id, "peer": connection.peer, "stream": playback.stream.name, "reason": reason,
+                "frames": playback.frames, "dropped": drops.isEmpty ? "none" : drops,
+                "seconds": Int((server.loop.now - began).seconds),
+            ]
+        )
+    }
+
+    /// True if the client has set up a track of this feed.
+    func plays(_ feed: Feed) -> Bool { playback?.tracks.contains { $0.feed === feed } ?? false }
+
+    // MARK: RTCP
+
+    private func sendReports() {
+        for track in playback?.tracks ?? [] {
+            let bytes = track.senderReport(name: server.canonicalName)
+            switch track.delivery {
+            case .interleaved(_, let channel):
+                let length = UInt16(truncatingIfNeeded: bytes.count)
+                connection.send([UInt8(ascii: "$"), channel, UInt8(length >> 8), UInt8(length & 0xFF)] + bytes)
+            case .datagrams(let path): path.sendReport(bytes)
+            }
+        }
+    }
+
+    /// Takes what the client reports of what it receives.
+    func receiveReport(_ bytes: Span<UInt8>, _ track: PlayedTrack) {
+        session.noteActivity(at: server.loop.now)
+        guard let packets = try? RTCPPacket.parse(bytes) else { return }
+        for packet in packets {
+            guard case .receiverReport(_, let blocks) = packet else { continue }
+            for block in blocks where block.source == track.feed.source { track.take(block) }
+        }
+    }
+}

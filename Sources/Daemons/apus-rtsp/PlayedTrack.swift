@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// One track that one client plays: its place in the feed, its transport, its reports.
+
+import Bytes
+import Config
+import FanOut
+import Loop
+import Media
+import RTP
+import Ring
+import System
+
+/// A track that a client has set up.
+final class PlayedTrack {
+    /// How packets travel to the client.
+    enum Delivery {
+        /// Between the RTSP connection's responses, on these channels.
+        case interleaved(rtp: UInt8, rtcp: UInt8)
+        case datagrams(DatagramPath)
+    }
+
+    /// The track's number in its address.
+    let number: Int
+    let feed: Feed
+    let delivery: Delivery
+    /// Sends what waits for the client's connection, for interleaved delivery.
+    var pump: (() -> Void)?
+    private(set) var isPlaying = false
+    private(set) var frames: UInt64 = 0
+    /// Packets and payload bytes sent, as sender reports count them: they wrap.
+    private(set) var packets: UInt32 = 0
+    private(set) var octets: UInt32 = 0
+    /// Packets that the kernel did not take.
+    private(set) var unsentPackets: UInt64 = 0
+    /// What the client reported last, and when.
+    private(set) var report: (block: RTCP.ReportBlock, at: Instant)?
+    /// The time to the client and back, as its last report tells.
+    private(set) var roundTrip: Duration?
+    private(set) var cursor: FrameCursor
+
+    private let loop: EventLoop
+    private let cache: WireCache
+    private let pace: Pace
+    private var pause: LoopTimer?
+    /// The frame of which packets are left to send over UDP, and how many have gone.
+    private var unfinished: (image: WireImage, packets: Int)?
+
+    init(_ number: Int, _ feed: Feed, _ delivery: Delivery, _ server: Server) {
+        self.number = number
+        self.feed = feed
+        self.delivery = delivery
+        loop = server.loop
+        pace = server.pace
+        cursor = feed.cursor(maximumLatency: server.configuration.maximumLatency)
+        if case .interleaved(let channel, _) = delivery {
+            cache = feed.cache(channel: channel)
+        } else {
+            cache = feed.cache(channel: 0)
+        }
+    }
+
+    /// Begins, or goes on after `stop`, at `frame`; at the next one that can be joined if it is nil.
+    func start(at start: FeedStart) {
+        isPlaying = true
+        cursor.rejoin(at: loop.now)
+        if feed.kind == .audio, let frame = start.frame, let view = feed.view {
+            cursor.begin(at: frame.sequence, in: view, now: loop.now)
+        }
+        feed.add(self)
+    }
+
+    /// Stops sending. Harmless when repeated.
+    func stop() {
+        isPlaying = false
+        pause?.cancel()
+        pause = nil
+        unfinished = nil
+        feed.remove(self)
+    }
+
+    /// Sends what has become due after frames were published.
+    func framesPublished() {
+        switch delivery {
+        case .interleaved: pump?()
+        case .datagrams(let path): sendDatagrams(path)
+        }
+    }
+
+    /// The next frame for the client's connection, nil if there is none now.
+    func nextImage() -> WireImage? {
+        guard isPlaying, let image = feed.nextImage(&cursor, cache) else { return nil }
+        frames += 1
+        count(image, packets: image.packetCount)
+        return image
+    }
+
+    /// How far what the client gets next is behind the newest frame; nil before its first frame.
+    var lag: Duration? {
+        guard isPlaying, let view = feed.view, let next = cursor.position, let newest = view.info(view.newest) else {
+            return nil
+        }
+        guard next <= newest.sequence, let frame = view.info(next) else { return .zero }
+        return newest.captured - frame.captured
+    }
+
+    /// Takes the client's report on this track.
+    func take(_ block: RTCP.ReportBlock) {
+        report = (block, loop.now)
+        guard block.lastReport != 0 else { return }
+        // RFC 3550 §6.4.1: all three in 65 536ths of a second, which wrap.
+        let now = feed.senderInfo(packets: 0, octets: 0).time.middle
+        let ticks = Int32(bitPattern: now &- block.lastReport &- block.delaySinceLastReport)
+        roundTrip = .microseconds(max(0, Int64(ticks)) * 1_000_000 / 65_536)
+    }
+
+    /// A sender report of this moment, with the daemon's canonical name.
+    func senderReport(name: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        RTCP.append(feed.senderInfo(packets: packets, octets: octets), name: name, to: &bytes)
+        return bytes
+    }
+
+    private func sendDatagrams(_ path: DatagramPath) {
+        guard isPlaying, pause == nil else { return }
+        var budget = pace.burst
+        while budget > 0 {
+            guard let (image, sent) = unfinished ?? nextDatagrams() else { return }
+            let result = path.send(image, from: sent, budget: budget)
+            count(image, packets: result.taken)
+            unsentPackets += UInt64(result.tried - result.taken)
+            budget -= result.bytes
+            let done = sent + result.tried
+            unfinished = done < image.packetCount ? (image, done) : nil
+        }
+        pause = loop.timer(after: pace.pause) { [unowned self] in
+            pause = nil
+            sendDatagrams(path)
+        }
+    }
+
+    private func nextDatagrams() -> (WireImage, Int)? {
+        guard let image = feed.nextImage(&cursor, cache) else { return nil }
+        frames += 1
+        return (image, 0)
+    }
+
+    private func count(_ image: WireImage, packets count: Int) {
+        // Wrap by definition (RFC 3550 §6.4.1).
+        packets &+= UInt32(truncatingIfNeeded: count)
+        guard image.packetCount > 0 else { return }
+        let payload = image.packetBytes - image.packetCount * RTPHeader.length
+        octets &+= UInt32(truncatingIfNeeded: payload * count / image.packetCount)
+    }
+}
+
+/// How fast packets leave over UDP: so many bytes in one go, then a pause.
+///
+/// A frame of more than a burst, and what a client that joins behind has to catch up with, would else overrun the
+/// receiver's buffer.
+struct Pace {
+    let burst: Int
+    let pause: Duration
+
+    /// Bits per second on average; 0 is as fast as the kernel takes them.
+    init(bitsPerSecond: Int) {
+        guard bitsPerSecond > 0 else {
+            burst = .max
+            pause = .milliseconds(1)
+            return
+        }
+        burst = Self.burst
+        pause = .nanoseconds(Int64(Self.burst) * 8 * 1_000_000_000 / Int64(bitsPerSecond))
+    }
+
+    /// What receivers' default buffers take in their stride.
+    private static let burst = 64 << 10
+}
+
+/// Where the packets of a track go over UDP.
+final class DatagramPath {
+    let ports: DatagramPorts
+    let rtp: SocketAddress
+    let rtcp: SocketAddress
+
+    init(_ ports: DatagramPorts, rtp: SocketAddress, rtcp: SocketAddress) {
+        self.ports = ports
+        self.rtp = rtp
+        self.rtcp = rtcp
+    }
+
+    /// Sends packets of a frame from number `first` on until `budget` bytes have gone, or the whole frame.
+    func send(_ image: WireImage, from first: Int, budget: Int) -> PacketsSent {
+        ports.send(image, from: first, budget: budget, to: rtp)
+    }
+
+    /// Sends an RTCP packet.
+    func sendReport(_ bytes: [UInt8]) { ports.sendReport(bytes, to: rtcp) }
+}
