@@ -152,6 +152,6 @@ let package = Package(
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut"]),
-        tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Config", "Capture", "Encode"]),
+        tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Config", "Ring", "Capture", "Encode"]),
     ]
 )

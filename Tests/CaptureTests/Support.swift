@@ -6,6 +6,7 @@ import Config
 import Encode
 import Loop
 import Media
+import Ring
 import System
 import Testing
 
@@ -86,9 +87,10 @@ final class Run {
     }
 
     private(set) var units: [Unit] = []
+    private(set) var sounds: [(info: AudioInfo, bytes: [UInt8])] = []
     private(set) var pictures: [Instant] = []
     private(set) var states: [CaptureState] = []
-    private let loop: EventLoop
+    let loop: EventLoop
     private var session: CaptureSession?
 
     var losses: UInt64 { session?.losses ?? 0 }
@@ -113,6 +115,18 @@ final class Run {
         return run
     }
 
+    /// Runs a source of published frames, whose rings are in this process's folder; `turn` makes it go on.
+    static func published() throws -> Run {
+        let run = Run(loop: try EventLoop())
+        run.start(.publish, nil)
+        return run
+    }
+
+    /// Opens one of the rings that a `published` source reads.
+    func ring(_ name: String, _ description: StreamDescription) throws -> RingWriter {
+        try RingWriter(loop: loop, path: try Clip.path(name), description: description, capacity: 1 << 20)
+    }
+
     /// A source that does not loop is waited for until its end.
     private func isEnding(_ source: String) -> Bool { source.contains("loop=0") && states.last != .ended }
 
@@ -120,6 +134,7 @@ final class Run {
         let events = CaptureEvents(
             picture: { [unowned self] _, captured in pictures.append(captured) },
             unit: { [unowned self] info, bytes in units.append(Unit(info: info, bytes: [UInt8](bytes))) },
+            audio: { [unowned self] info, bytes in sounds.append((info, [UInt8](bytes))) },
             state: { [unowned self] state in states.append(state) }
         )
         let session = CaptureSession(
@@ -127,7 +142,8 @@ final class Run {
             address: address,
             target: CaptureTarget(name: "test"),
             events: events,
-            standardInput: descriptor ?? 0
+            standardInput: descriptor ?? 0,
+            ring: { stream in (try? Clip.path(stream)) ?? stream }
         )
         self.session = session
         session.start()

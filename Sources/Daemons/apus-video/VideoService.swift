@@ -99,7 +99,7 @@ final class VideoService {
         switch address {
         case .file: return reason
         case .v4l2(let device, _): return File.exists(device) ? reason : nil
-        case .auto, .stdin, .pattern: return nil
+        case .auto, .stdin, .pattern, .publish: return nil
         }
     }
 
@@ -138,7 +138,13 @@ final class VideoService {
             audio: { [unowned self] info, frame in audio?.pass(info, frame) },
             state: { [unowned self] state in changed(state) }
         )
-        let session = CaptureSession(loop: context.loop, address: address, target: target, events: events)
+        let session = CaptureSession(
+            loop: context.loop,
+            address: address,
+            target: target,
+            events: events,
+            ring: { [context, camera] stream in context.runDirectory.ring(camera.name, stream) }
+        )
         self.session = session
         session.start()
         updateDemand()

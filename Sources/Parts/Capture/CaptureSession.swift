@@ -64,6 +64,7 @@ package final class CaptureSession {
     private let target: CaptureTarget
     private let events: CaptureEvents
     private let standardInput: Int32
+    private let ring: (String) -> String
     private var source: (any Source)?
     private var backoff = Backoff()
     private var retry: LoopTimer?
@@ -71,19 +72,22 @@ package final class CaptureSession {
     private var lastSound = Instant.zero
     private var isDiscontinuous = false
 
-    /// Makes a session that has not started; `standardInput` is what `stdin:` reads from.
+    /// Makes a session that has not started; `standardInput` is what `stdin:` reads from, `ring` tells the socket of each
+    /// of the camera's rings.
     package init(
         loop: EventLoop,
         address: SourceAddress,
         target: CaptureTarget,
         events: CaptureEvents,
-        standardInput: Int32 = 0
+        standardInput: Int32 = 0,
+        ring: @escaping (String) -> String = { $0 }
     ) {
         self.loop = loop
         self.address = address
         self.target = target
         self.events = events
         self.standardInput = standardInput
+        self.ring = ring
     }
 
     /// Starts the source; if that fails, it is tried again until `stop()`.
@@ -100,6 +104,9 @@ package final class CaptureSession {
     package var wantsPictures = true {
         didSet { source?.wantsPictures = wantsPictures }
     }
+
+    /// Asks who codes the source's frames for a keyframe soon, if that can be asked.
+    package func requestKeyframe() { source?.requestKeyframe() }
 
     /// True once after each loss: the next frame does not follow the one before.
     package func takeDiscontinuity() -> Bool {
@@ -128,6 +135,7 @@ package final class CaptureSession {
                 backoff.succeeded(at: loop.now)
                 change(.live(format))
             },
+            waits: { [unowned self] reason in change(.lost(reason: reason)) },
             stopped: { [unowned self] error in lost(error) },
             dropped: { [unowned self] count in dropped += UInt64(count) }
         )
@@ -148,8 +156,7 @@ package final class CaptureSession {
         }
         losses += 1
         change(.lost(reason: error.description))
-        // A pipe stays open, and comes back by itself.
-        if let source, source is PipeSource { return }
+        if let source, source.comesBack { return }
         source = nil
         let wait = backoff.next(at: loop.now, noise: Random.uint64())
         retry = loop.timer(after: wait) { [unowned self] in open() }
@@ -189,6 +196,7 @@ package final class CaptureSession {
         case .file(let path, let loops): return FileSource(loop: loop, path: path, loops: loops)
         case .stdin(let codec): return PipeSource(loop: loop, descriptor: standardInput, codec: codec)
         case .pattern(let size, let frameRate): return makePattern(size, frameRate)
+        case .publish: return PublishSource(loop: loop, video: ring("publish"), audio: ring("publish-audio"))
         }
     }
 

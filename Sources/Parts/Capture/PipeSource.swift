@@ -33,6 +33,8 @@ final class PipeSource: Source {
     private var unitBegan: Instant?
     private var counted: UInt64 = 0
     var wantsPictures = true
+    /// A named pipe may get a new producer.
+    let comesBack = true
 
     init(loop: EventLoop, descriptor: Int32, codec: Codec) {
         self.loop = loop

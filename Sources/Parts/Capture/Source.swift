@@ -82,6 +82,8 @@ struct SourceOutput {
     var audio: (AudioInfo, Span<UInt8>) -> Void
     /// The source now gives frames of this format.
     var live: (CaptureFormat) -> Void
+    /// There is nothing to deliver yet, and that is no failure.
+    var waits: (String) -> Void
     /// The source has stopped; nil means its end was reached.
     var stopped: (CaptureError?) -> Void
     /// Frames were left out by the source.
@@ -100,4 +102,15 @@ protocol Source: AnyObject {
 
     /// True while uncompressed pictures are wanted; a source that makes them need not while they are not.
     var wantsPictures: Bool { get set }
+
+    /// True if it goes on by itself after it has stopped with an error.
+    var comesBack: Bool { get }
+
+    /// Asks who codes the frames for a keyframe soon, if that can be asked.
+    func requestKeyframe()
+}
+
+extension Source {
+    var comesBack: Bool { false }
+    func requestKeyframe() {}
 }

@@ -15,6 +15,8 @@ package enum SourceAddress: Sendable, Equatable {
     case stdin(Codec)
     /// The test pattern; nil takes the main stream's.
     case pattern(size: PictureSize?, frameRate: Int?)
+    /// Whoever publishes to the camera's RTSP address.
+    case publish
 
     /// A pixel format of a V4L2 device.
     package enum V4L2Format: String, Sendable, CaseIterable {
@@ -38,7 +40,7 @@ package enum SourceAddress: Sendable, Equatable {
     }
 
     /// The schemes that are known, but that no code answers yet.
-    package static let plannedSchemes = ["rtsp", "rtsps", "publish", "cvmmap"]
+    package static let plannedSchemes = ["rtsp", "rtsps", "cvmmap"]
     /// The longest source string taken.
     package static let maximumLength = 4096
 
@@ -65,6 +67,11 @@ package enum SourceAddress: Sendable, Equatable {
         case .file: self = try Self.file(rest)
         case .stdin: self = try Self.stdin(rest)
         case .pattern: self = try Self.pattern(rest)
+        case .publish:
+            guard rest.isEmpty else {
+                throw SourceAddressError("publish: stands alone; publishers use the camera's own RTSP address")
+            }
+            self = .publish
         case .auto: throw SourceAddressError("auto stands alone, without a colon")
         case nil where Self.plannedSchemes.contains(name):
             throw SourceAddressError("source \(name): is not supported yet; use one of \(Self.list)")
@@ -133,6 +140,7 @@ extension SourceAddress: CustomStringConvertible {
         case .file(let path, _): "file:\(path)"
         case .stdin(let codec): codec == .jpeg ? "stdin:mjpeg" : "stdin:h264"
         case .pattern: "pattern:"
+        case .publish: "publish:"
         }
     }
 }

@@ -8,11 +8,12 @@ package enum SourceScheme: String, CaseIterable, Sendable {
     case file
     case stdin
     case pattern
+    case publish
 
     /// A list of examples, for the reference and for errors.
     package static let examples =
         "auto, v4l2:/dev/video0?size=1280x720&fps=30&format=mjpeg, file:/path/clip.mp4?loop, stdin:mjpeg, stdin:h264, "
-        + "pattern:?size=1920x1080&fps=30"
+        + "pattern:?size=1920x1080&fps=30, publish:"
 
     /// The scheme with its colon; only `auto` has none.
     var written: String { self == .auto ? rawValue : rawValue + ":" }
