@@ -71,8 +71,8 @@ let package = Package(
         module("System", "Loop", uses: ["CShimLinux", "Bytes", "System"]),
 
         // MARK: Protocols: sans-I/O, values only
-        module("Protocols", "SDP", uses: ["Bytes", "Media"]),
         module("Protocols", "RTP", uses: ["Bytes", "Media"]),
+        module("Protocols", "SDP", uses: ["Bytes", "Media", "RTP"]),
         module("Protocols", "HTTP", uses: ["Bytes", "Media"]),
         module("Protocols", "WebSocket", uses: ["Bytes", "HTTP"]),
         module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP", "HTTP", "WebSocket"]),

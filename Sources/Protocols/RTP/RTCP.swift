@@ -9,6 +9,8 @@ package enum RTCP {
     package static let receiverReport: UInt8 = 201
     package static let sourceDescription: UInt8 = 202
     package static let goodbye: UInt8 = 203
+    /// Feedback on a payload (RFC 4585 §6.1).
+    package static let payloadFeedback: UInt8 = 206
 
     /// Bytes of the longest canonical name written.
     package static let maximumName = 255
@@ -91,12 +93,57 @@ package enum RTCP {
         output.append(bigEndian: source)
     }
 
-    /// Appends a receiver report with one block; tests and pulling sources use it.
+    /// Appends a compound packet of a receiver report and the canonical name; at most 31 blocks are taken.
+    package static func appendReceiverReport(
+        _ blocks: [ReportBlock],
+        from source: UInt32,
+        name: String,
+        to output: inout [UInt8]
+    ) {
+        let count = min(31, blocks.count)
+        output.append(0x80 | UInt8(count))
+        output.append(receiverReport)
+        output.append(bigEndian: UInt16(1 + 6 * count))
+        output.append(bigEndian: source)
+        for block in blocks.prefix(count) { append(block, to: &output) }
+        appendDescription(source: source, name: name, to: &output)
+    }
+
+    /// Appends a picture loss indication (RFC 4585 §6.3.1); a compound packet has a report in front of it.
+    package static func appendPictureLoss(from source: UInt32, media: UInt32, to output: inout [UInt8]) {
+        output.append(0x81)
+        output.append(payloadFeedback)
+        output.append(bigEndian: UInt16(2))
+        output.append(bigEndian: source)
+        output.append(bigEndian: media)
+    }
+
+    /// Appends a full intra request (RFC 5104 §4.3.1); `number` grows by one with each new request.
+    package static func appendFullIntraRequest(
+        from source: UInt32,
+        media: UInt32,
+        number: UInt8,
+        to output: inout [UInt8]
+    ) {
+        output.append(0x84)
+        output.append(payloadFeedback)
+        output.append(bigEndian: UInt16(4))
+        output.append(bigEndian: source)
+        output.append(bigEndian: UInt32(0))
+        output.append(bigEndian: media)
+        output.append(bigEndian: UInt32(number) << 24)
+    }
+
+    /// Appends a receiver report with one block, without the name that a compound packet needs; for tests.
     package static func append(_ block: ReportBlock, from source: UInt32, to output: inout [UInt8]) {
         output.append(0x81)
         output.append(receiverReport)
         output.append(bigEndian: UInt16(7))
         output.append(bigEndian: source)
+        append(block, to: &output)
+    }
+
+    private static func append(_ block: ReportBlock, to output: inout [UInt8]) {
         output.append(bigEndian: block.source)
         output.append(bigEndian: UInt32(block.fractionLost) << 24 | UInt32(bitPattern: block.lost) & 0xFF_FFFF)
         output.append(bigEndian: block.highestSequence)
@@ -127,6 +174,8 @@ package enum RTCPPacket: Sendable, Hashable {
     /// The first source's canonical name; empty if none is given.
     case sourceDescription(source: UInt32, name: [UInt8])
     case goodbye(sources: [UInt32])
+    /// A receiver asks for a keyframe of `media`: PLI or FIR.
+    case keyframeRequest(source: UInt32, media: UInt32)
     /// A type that Apus does not use.
     case other(type: UInt8)
 
@@ -180,6 +229,12 @@ package enum RTCPPacket: Sendable, Hashable {
             var sources: [UInt32] = []
             for _ in 0..<count { try sources.append(reader.uint32()) }
             return .goodbye(sources: sources)
+        case RTCP.payloadFeedback where count == 1:
+            return try .keyframeRequest(source: reader.uint32(), media: reader.uint32())
+        case RTCP.payloadFeedback where count == 4:
+            let source = try reader.uint32()
+            try reader.skip(4)
+            return try .keyframeRequest(source: source, media: reader.uint32())
         default:
             return .other(type: type)
         }

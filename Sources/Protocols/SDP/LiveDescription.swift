@@ -44,6 +44,9 @@ extension SessionDescription.Media {
         case .h265:
             encoding = "H265"
             parameters = Self.h265Parameters(ParameterSets(.h265, annexB: stream.configuration.span))
+        case .av1:
+            encoding = "AV1"
+            parameters = Self.av1Parameters(stream.configuration)
         case .jpeg: encoding = "JPEG"
         default: return nil
         }
@@ -62,8 +65,7 @@ extension SessionDescription.Media {
     private static func h264Parameters(_ sets: ParameterSets) -> [String] {
         var parameters = ["packetization-mode=1"]
         if let first = sets.sequence.first, first.count >= 4 {
-            let id = first[1...3].map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16).uppercased() }.joined()
-            parameters.append("profile-level-id=\(id)")
+            parameters.append("profile-level-id=\(Base16.encode(first[1...3]))")
         }
         let all = (sets.sequence + sets.picture).map { Base64.encode($0.span) }
         if sets.isComplete { parameters.append("sprop-parameter-sets=\(all.joined(separator: ","))") }
@@ -75,6 +77,61 @@ extension SessionDescription.Media {
         guard sets.isComplete else { return [] }
         return zip(["sprop-vps", "sprop-sps", "sprop-pps"], [sets.video, sets.sequence, sets.picture])
             .map { name, sets in "\(name)=\(sets.map { Base64.encode($0.span) }.joined(separator: ","))" }
+    }
+
+    /// RTP Payload Format For AV1, §7.2.1.
+    private static func av1Parameters(_ configuration: [UInt8]) -> [String] {
+        guard let obu = try? AV1.OBU(at: 0, of: configuration.span),
+            let header = try? AV1.SequenceHeader(parsing: configuration.span.extracting(obu.payload))
+        else { return [] }
+        return ["profile=\(header.profile)", "level-idx=\(header.level)", "tier=\(header.tier)"]
+    }
+
+    /// Describes a stream of sound; nil if RTP has no payload format for it here.
+    ///
+    /// `direction` is `receiveOnly` for a track that clients send to (ONVIF's backchannel), nil for none told.
+    package init?(
+        audio stream: StreamDescription,
+        payloadType: UInt8,
+        control: String,
+        bandwidth: Int? = nil,
+        direction: SessionDescription.Direction? = nil
+    ) {
+        let format = String(payloadType)
+        let channels = stream.channels > 1 ? "/\(stream.channels)" : ""
+        let mapping: String
+        var parameters: [String] = []
+        switch stream.codec {
+        case .aac:
+            mapping = "MPEG4-GENERIC/\(stream.sampleRate)/\(max(1, stream.channels))"
+            parameters = Self.aacParameters(stream)
+        case .opus:
+            // RFC 7587 §7: always 48000 and 2, whatever is sent.
+            mapping = "opus/48000/2"
+            if stream.channels > 1 { parameters = ["sprop-stereo=1", "stereo=1"] }
+        case .pcmu: mapping = "PCMU/\(stream.sampleRate)\(channels)"
+        case .pcma: mapping = "PCMA/\(stream.sampleRate)\(channels)"
+        case .l16: mapping = "L16/\(stream.sampleRate)\(channels)"
+        default: return nil
+        }
+        var attributes = [SessionDescription.Attribute("rtpmap", "\(format) \(mapping)")]
+        if !parameters.isEmpty { attributes.append(.init("fmtp", "\(format) \(parameters.joined(separator: ";"))")) }
+        if let direction { attributes.append(.init(direction.rawValue)) }
+        attributes.append(.init("control", control))
+        self.init(kind: "audio", formats: [format], bandwidth: bandwidth, attributes: attributes)
+    }
+
+    /// RFC 3640 §4.1, mode AAC-hbr.
+    private static func aacParameters(_ stream: StreamDescription) -> [String] {
+        var configuration = stream.configuration
+        if configuration.isEmpty {
+            let channels = UInt8(clamping: stream.channels)
+            configuration = AudioSpecificConfig(sampleRate: stream.sampleRate, channels: channels).bytes
+        }
+        return [
+            "streamtype=5", "profile-level-id=1", "mode=AAC-hbr", "config=\(Base16.encode(configuration))",
+            "sizelength=13", "indexlength=3", "indexdeltalength=3",
+        ]
     }
 
     /// A rate with at most three decimals, without zeros at its end.

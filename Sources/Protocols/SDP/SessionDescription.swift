@@ -28,6 +28,8 @@ package struct SessionDescription: Sendable, Hashable {
         package var formats: [String]
         /// `b=AS`, in kilobits a second.
         package var bandwidth: Int?
+        /// The content of the medium's own `c=`; nil if it has the session's.
+        package var connection: String?
         package var attributes: [Attribute]
 
         package init(
@@ -36,6 +38,7 @@ package struct SessionDescription: Sendable, Hashable {
             transport: String = "RTP/AVP",
             formats: [String],
             bandwidth: Int? = nil,
+            connection: String? = nil,
             attributes: [Attribute] = []
         ) {
             self.kind = kind
@@ -43,6 +46,7 @@ package struct SessionDescription: Sendable, Hashable {
             self.transport = transport
             self.formats = formats
             self.bandwidth = bandwidth
+            self.connection = connection
             self.attributes = attributes
         }
 
@@ -51,26 +55,27 @@ package struct SessionDescription: Sendable, Hashable {
 
         /// Encoding name, clock rate and channels of a payload type (`a=rtpmap`, RFC 8866 §6.6).
         package func mapping(of format: String) -> (encoding: String, rate: UInt32, channels: Int)? {
-            for attribute in attributes where attribute.name == "rtpmap" {
-                let words = (attribute.value ?? "").split(separator: " ", maxSplits: 1)
-                guard words.count == 2, words[0] == format else { continue }
-                let parts = words[1].split(separator: "/")
-                guard parts.count >= 2, let rate = UInt32(parts[1]) else { return nil }
-                return (String(parts[0]), rate, parts.count > 2 ? Int(parts[2]) ?? 1 : 1)
-            }
-            return nil
+            guard let content = content("rtpmap", of: format) else { return nil }
+            let parts = content.split(separator: "/").map(\.trimmed)
+            guard parts.count >= 2, let rate = UInt32(parts[1]) else { return nil }
+            return (parts[0], rate, parts.count > 2 ? Int(parts[2]) ?? 1 : 1)
         }
 
         /// One format parameter of a payload type (`a=fmtp`, RFC 8866 §6.15); names are compared without case.
         package func parameter(_ name: String, of format: String) -> String? {
-            for attribute in attributes where attribute.name == "fmtp" {
-                let words = (attribute.value ?? "").split(separator: " ", maxSplits: 1)
-                guard words.count == 2, words[0] == format else { continue }
-                for parameter in words[1].split(separator: ";") {
-                    let pair = parameter.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
-                    guard pair.count == 2, pair[0].lowercased() == name.lowercased() else { continue }
-                    return String(pair[1])
-                }
+            guard let content = content("fmtp", of: format) else { return nil }
+            for parameter in content.split(separator: ";") {
+                let pair = parameter.split(separator: "=", maxSplits: 1).map(\.trimmed)
+                if pair.count == 2, pair[0].lowercased() == name.lowercased() { return pair[1] }
+            }
+            return nil
+        }
+
+        /// What an attribute says of one payload type, which stands in front, with blanks around as they may be.
+        private func content(_ name: String, of format: String) -> Substring? {
+            for attribute in attributes where attribute.name == name {
+                let words = (attribute.value ?? "").split(maxSplits: 1) { $0 == " " || $0 == "\t" }
+                if words.count == 2, words[0] == format { return words[1] }
             }
             return nil
         }
@@ -111,6 +116,7 @@ package struct SessionDescription: Sendable, Hashable {
             lines.append(
                 "m=\(medium.kind) \(medium.port) \(medium.transport) \(medium.formats.joined(separator: " "))"
             )
+            if let connection = medium.connection { lines.append("c=\(connection)") }
             if let bandwidth = medium.bandwidth { lines.append("b=AS:\(bandwidth)") }
             lines += medium.attributes.map(Self.line)
         }

@@ -50,7 +50,12 @@ extension SessionDescription {
         switch line[0] {
         case UInt8(ascii: "o"): origin = value
         case UInt8(ascii: "s"): name = value
-        case UInt8(ascii: "c"): if media.isEmpty { connection = value }
+        case UInt8(ascii: "c"):
+            if let last = media.indices.last {
+                media[last].connection = value
+            } else {
+                connection = value
+            }
         case UInt8(ascii: "m"): try takeMedia(value)
         case UInt8(ascii: "a"): try takeAttribute(value)
         case UInt8(ascii: "b"):

@@ -79,7 +79,9 @@ package struct StreamDescription: Sendable, Hashable {
     package var sampleRate: UInt32
     package var channels: UInt32
     /// Codec configuration. H.264/H.265: the parameter sets, each behind a 00 00 00 01 start code.
-    /// AAC: the AudioSpecificConfig. Others: empty.
+    /// AV1: the sequence header OBU with its size field. AAC: the AudioSpecificConfig. Others: empty.
+    ///
+    /// Frames of L16 are big-endian, as the name of the format says and RTP carries them (RFC 3551 §4.5.11).
     package var configuration: [UInt8]
 
     /// Describes a stream of pictures.
