@@ -245,6 +245,34 @@ struct ConnectionTests {
         #expect(!connection.isBlocked)
     }
 
+    @Test("a framed connection puts a header in front of every image and reply, also through a slow peer")
+    func framing() throws {
+        let loop = try EventLoop()
+        let pair = try Socket.pair(.stream)
+        let peer = try FileDescriptor.duplicating(pair.second.raw)
+        let connection = Connection(ConnectionHub(loop: loop), socket: pair.takeFirst(), peer: SocketAddress())
+        var images = [makeImage(1, 1_000_000), makeImage(2, 0), makeImage(3, 500_000)]
+        connection.nextImage = { images.isEmpty ? nil : images.removeFirst() }
+        connection.framing = { count, output in output += [7, UInt8(count & 0x3F), 7] }
+        try connection.start()
+
+        connection.pump()
+        connection.send([9, 9])
+        connection.sendUnframed([8])
+        var received: [UInt8] = []
+        while received.count < 1_500_015 {
+            try loop.turn(waitingUntil: Clock.monotonic())
+            if case .endOfStream = try read(peer.raw, appendingTo: &received, atMost: 50_000) { break }
+        }
+
+        let parts = [
+            [7, 0, 7], [UInt8](repeating: 1, count: 1_000_000), [7, 2, 7, 9, 9, 8, 7, 0, 7, 7, 32, 7],
+            [UInt8](repeating: 3, count: 500_000),
+        ]
+        let expected: [UInt8] = Array(parts.joined())
+        #expect(received.elementsEqual(expected))
+    }
+
     @Test("the peer's end is reported once, with its reason")
     func peerCloses() throws {
         let loop = try EventLoop()

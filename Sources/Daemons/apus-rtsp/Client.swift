@@ -12,7 +12,7 @@ import System
 
 /// A client of the RTSP server.
 ///
-/// `ClientPlayback.swift` has what it does as a player.
+/// `ClientPlayback.swift` has what it does as a player, `ClientTunnel.swift` how RTSP gets here otherwise than plain.
 final class Client {
     let id: Int
     let connection: Connection
@@ -24,6 +24,10 @@ final class Client {
     var description: (stream: Stream, timer: LoopTimer)?
     /// Sends sender reports.
     var reports: LoopTimer?
+    /// How RTSP comes to this client.
+    var inlet = Inlet.plain
+    /// RTSP that has come in another wrapping than its own, unwrapped and not yet taken.
+    var carried: [UInt8] = []
     private var parser = RTSPParser()
 
     /// A client that takes nothing of what waits for it for this long has to go.
@@ -53,7 +57,7 @@ final class Client {
     func checkTime(_ now: Instant) {
         if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
             close("the client takes nothing")
-        } else if session.hasExpired(at: now) {
+        } else if !isTunnelInput, session.hasExpired(at: now) {
             close("no sign of life")
         }
     }
@@ -69,6 +73,7 @@ final class Client {
         endDescribe()
         stopPlaying(reason)
         release()
+        leaveTunnel()
         server.remove(self)
     }
 
@@ -78,7 +83,22 @@ final class Client {
     func takeInput() {
         // Taken out for the turn: a span cannot look into a class's property.
         var input: [UInt8] = []
-        swap(&input, &connection.input)
+        if case .plain = inlet {
+            swap(&input, &connection.input)
+            take(&input)
+            swap(&input, &connection.input)
+        }
+        // The first request may have been HTTP's.
+        guard takeCarried() else { return }
+        swap(&input, &carried)
+        take(&input)
+        // An idle client keeps no buffer.
+        if input.isEmpty { input = [] }
+        swap(&input, &carried)
+    }
+
+    /// Takes RTSP off the front of `input`.
+    private func take(_ input: inout [UInt8]) {
         var taken = 0
         while connection.isOpen, !session.isAnswering {
             let rest = input.span.extracting(taken...)
@@ -91,14 +111,14 @@ final class Client {
                 case .response, nil: break
                 }
                 taken += consumed
+                if case .request(let request)? = item, request.version == .http { break }
             } catch {
-                refuse(error)
+                refuse(error.description)
                 taken = input.count
                 break
             }
         }
         input.removeFirst(taken)
-        swap(&input, &connection.input)
     }
 
     /// Goes on with requests that have waited for an answer; not at once, as input may just be taken.
@@ -110,7 +130,8 @@ final class Client {
         if let track = playback?.track(reportChannel: channel) { receiveReport(payload, track) }
     }
 
-    private func refuse(_ error: WireError) {
+    /// Ends a connection whose bytes make no sense.
+    func refuse(_ error: String) {
         server.log.debug("refused", ["client": id, "peer": connection.peer, "error": error])
         send(RTSPResponse(.badRequest))
         connection.closeWhenSent()
@@ -118,11 +139,7 @@ final class Client {
 
     private func answer(_ request: RTSPRequest) {
         server.log.debug("request", ["client": id, "method": request.method.name])
-        guard request.version != .http else {
-            connection.send(HTTPOnRTSP.response(to: request, httpPort: server.httpPort))
-            connection.closeWhenSent()
-            return
-        }
+        guard request.version != .http else { return answerHTTP(request) }
         switch session.handle(request, at: server.loop.now) {
         case .respond(let response): send(response)
         case .describe(let address, let wantsBackchannel): describe(address, wantsBackchannel: wantsBackchannel)

@@ -129,7 +129,7 @@ extension Client {
             "viewer joined",
             [
                 "client": id, "peer": connection.peer, "stream": playback.stream.name,
-                "transport": playback.transportName,
+                "transport": playback.transportName, "carrier": carrierName,
             ]
         )
         playback.start()

@@ -52,6 +52,7 @@ final class Report {
         var members = [
             JSON.Member("id", JSON(client.id)),
             JSON.Member("peer", .string(client.connection.peer.description)),
+            JSON.Member("carrier", .string(client.carrierName)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("received", JSON(client.connection.bytesReceived)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),

@@ -26,6 +26,8 @@ final class Server {
     /// All streams, in the configuration's order.
     private(set) var streams: [Stream] = []
     private(set) lazy var report = Report(self)
+    /// Which connections are the halves of HTTP tunnels.
+    var tunnels = TunnelTable()
 
     private let context: DaemonContext
     private let hub: ConnectionHub
@@ -215,6 +217,7 @@ final class Server {
 
     private func checkTime() {
         for client in clients.values { client.checkTime(loop.now) }
+        for output in tunnels.expired(at: loop.now) { clients[output]?.close("no POST for the tunnel") }
     }
 
     /// Takes over a changed configuration; false if it needs a restart.

@@ -41,6 +41,11 @@ package final class Connection {
     /// Gives the next image to send, nil if there is none now; then call `pump` when there is.
     package var nextImage: (() -> WireImage?)?
 
+    /// Appends what goes in front of each image and each of the owner's sends, given their length; nil for nothing.
+    ///
+    /// So the images stay what all clients share. Counts for what is sent after it was set.
+    package var framing: ((Int, inout [UInt8]) -> Void)?
+
     /// Who is on the other side.
     package let peer: SocketAddress
     /// True if what is sent and received is encrypted on the way.
@@ -62,6 +67,8 @@ package final class Connection {
     private var repliesSent = 0
     private var image: WireImage?
     private var imageSent = 0
+    /// What goes in front of the present image, as far as it has not gone.
+    private var frameHeader: [UInt8] = []
     private var endsWhenSent = false
     private var isPumping = false
     private var secure: SecureChannel?
@@ -96,6 +103,12 @@ package final class Connection {
 
     /// Sends bytes of the owner's own, after the image that is going out and before the next one.
     package func send(_ bytes: [UInt8]) {
+        framing?(bytes.count, &replies)
+        sendUnframed(bytes)
+    }
+
+    /// Sends bytes as they are, in the same order.
+    package func sendUnframed(_ bytes: [UInt8]) {
         guard socket != nil else { return }
         guard replies.count - repliesSent + bytes.count <= Self.replyLimit else {
             return end(.closed("the peer does not take its replies"))
@@ -155,7 +168,7 @@ package final class Connection {
 
     /// Bytes that wait for the peer: of the present image, and replies.
     package var pendingBytes: Int {
-        (image?.count ?? 0) - imageSent + replies.count - repliesSent + (secure?.pendingBytes ?? 0)
+        (image?.count ?? 0) - imageSent + frameHeader.count + replies.count - repliesSent + (secure?.pendingBytes ?? 0)
     }
 
     /// True when the last attempt to send found the socket full.
@@ -215,12 +228,14 @@ package final class Connection {
         if image != nil || repliesSent < replies.count { return true }
         guard let next = nextImage?() else { return false }
         image = next
+        framing?(next.count, &frameHeader)
         return true
     }
 
     private func sendOnce() throws(SystemError) -> IOResult {
         if isEncrypted { return try sendRecord() }
         guard let image else { return try sendReplies() }
+        if !frameHeader.isEmpty { return try sendFrameHeader() }
         let result = try image.send(fd, from: imageSent)
         if case .bytes(let count) = result { imageSent += count }
         if imageSent == image.count {
@@ -245,7 +260,11 @@ package final class Connection {
     }
 
     private func encryptNext() throws(TLSError) {
-        if let image {
+        if image != nil, !frameHeader.isEmpty {
+            let header = frameHeader
+            frameHeader.removeAll(keepingCapacity: true)
+            try secure?.encrypt(header.span)
+        } else if let image {
             let start = imageSent
             imageSent = min(image.count, start + SecureChannel.recordLimit)
             let end = imageSent
@@ -262,6 +281,13 @@ package final class Connection {
             replies = []
             repliesSent = 0
         }
+    }
+
+    private func sendFrameHeader() throws(SystemError) -> IOResult {
+        let header = frameHeader
+        let result = try Socket.send(fd, header.span, moreFollows: true)
+        if case .bytes(let count) = result { frameHeader.removeFirst(count) }
+        return result
     }
 
     private func sendReplies() throws(SystemError) -> IOResult {
@@ -291,6 +317,7 @@ package final class Connection {
         watch = nil
         socket = nil
         image = nil
+        frameHeader = []
         replies = []
         nextImage = nil
         onInput = nil

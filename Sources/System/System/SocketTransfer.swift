@@ -16,11 +16,18 @@ package func makeIOVector(_ base: UnsafeRawPointer?, count: Int) -> IOVector {
 
 extension Socket {
     /// Sends from the front of `bytes`; a peer that is gone is an error, never a signal. C: `send(MSG_NOSIGNAL)`.
-    package static func send(_ fd: Int32, _ bytes: Span<UInt8>) throws(SystemError) -> IOResult {
+    ///
+    /// - Parameter moreFollows: the kernel waits with a short packet for what is sent next. C: `MSG_MORE`.
+    package static func send(
+        _ fd: Int32,
+        _ bytes: Span<UInt8>,
+        moreFollows: Bool = false
+    ) throws(SystemError) -> IOResult {
         guard !bytes.isEmpty else { return .bytes(0) }
+        let flags = Int32(MSG_NOSIGNAL) | (moreFollows ? Int32(MSG_MORE) : 0)
         return unsafe try bytes.withUnsafeBufferPointer { pointer throws(SystemError) in
             // Safe: the pointer is valid for its count within this closure.
-            try transfer("send") { unsafe Glibc.send(fd, pointer.baseAddress, pointer.count, Int32(MSG_NOSIGNAL)) }
+            try transfer("send") { unsafe Glibc.send(fd, pointer.baseAddress, pointer.count, flags) }
         }
     }
 

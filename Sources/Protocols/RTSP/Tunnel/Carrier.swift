@@ -17,9 +17,7 @@ package struct RTSPCarrier: Sendable {
     package static var post: RTSPCarrier { RTSPCarrier(state: .post(Base64Decoder())) }
 
     /// WebSocket frames with any number of messages and packets, or parts of them.
-    package static var webSocket: RTSPCarrier {
-        RTSPCarrier(state: .webSocket(WebSocket(.server, limit: RTSPParser.maximumItem)))
-    }
+    package static var webSocket: RTSPCarrier { RTSPCarrier(state: .webSocket(WebSocket(.server))) }
 
     /// Takes all of `bytes`.
     ///
