@@ -5,6 +5,7 @@ import Foundation
 import Media
 import RTP
 import RTSP
+import SDP
 import Testing
 
 @Suite("Fuzz corpora")
@@ -23,6 +24,9 @@ struct CorpusTests {
         Target(name: "RTSPAddress") { RTSPFuzz.address($0) },
         Target(name: "RTSPTransport") { RTSPFuzz.transport($0) },
         Target(name: "SessionDescription") { RTSPFuzz.description($0) },
+        Target(name: "SDPOffer") { SDPFuzz.offer($0) },
+        Target(name: "RTPDepacketize") { RTPFuzz.depacketize($0) },
+        Target(name: "RTPTrack") { RTPFuzz.receive(track: $0) },
         Target(name: "RTPReceive") { RTPFuzz.receive($0) },
         Target(name: "RTPPacketize") { RTPFuzz.packetize($0) },
         Target(name: "ParameterSets") { MediaFuzz.parameterSets($0) },

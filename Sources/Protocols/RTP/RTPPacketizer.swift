@@ -6,8 +6,9 @@ package import Media
 
 /// Cuts the frames of one stream into RTP packets, for all clients of the stream at once.
 ///
-/// H.264 after RFC 6184 (packetization mode 1), H.265 after RFC 7798, JPEG after RFC 2435. Sequence numbers run on from
-/// frame to frame. Nothing is allocated once buffers have grown to the largest frame.
+/// H.264 after RFC 6184 (packetization mode 1), H.265 after RFC 7798, AV1 after AOMedia's payload format, JPEG after
+/// RFC 2435, AAC after RFC 3640 (mode AAC-hbr), Opus after RFC 7587, G.711 and L16 after RFC 3551. Sequence numbers run
+/// on from frame to frame. Nothing is allocated once buffers have grown to the largest frame.
 package struct RTPPacketizer: Sendable {
     /// Payload bytes of a packet by default: with all headers it fits an Ethernet frame, also over IPv6 and in tunnels.
     package static let defaultMaximumPayload = 1400
@@ -16,17 +17,34 @@ package struct RTPPacketizer: Sendable {
 
     package enum Format: Sendable, Hashable {
         case nal(NALFormat)
+        case av1
         case jpeg
+        case aac
+        case opus
+        /// Sound without coding between samples, which may be cut after any; `bytes` is the size of one sample of all
+        /// channels.
+        case samples(bytes: Int)
 
-        /// The format for `codec`; nil if there is none.
-        package init?(_ codec: Codec) {
-            if codec == .jpeg {
-                self = .jpeg
-            } else if let format = NALFormat(codec) {
-                self = .nal(format)
-            } else {
-                return nil
+        /// The format for the frames of `stream`; nil if there is none.
+        package init?(_ stream: StreamDescription) {
+            let channels = Int(max(1, min(64, stream.channels)))
+            switch stream.codec {
+            case .h264: self = .nal(.h264)
+            case .h265: self = .nal(.h265)
+            case .av1: self = .av1
+            case .jpeg: self = .jpeg
+            case .aac: self = .aac
+            case .opus: self = .opus
+            case .pcmu, .pcma: self = .samples(bytes: channels)
+            case .l16: self = .samples(bytes: 2 * channels)
+            case .nv12, .grey: return nil
             }
+        }
+
+        /// The format for pictures of `codec`; nil if there is none, or if it is sound.
+        package init?(_ codec: Codec) {
+            guard !codec.isAudio else { return nil }
+            self.init(StreamDescription(video: codec, width: 0, height: 0, frameRate: Rational(0)))
         }
     }
 
@@ -41,7 +59,7 @@ package struct RTPPacketizer: Sendable {
     /// The sequence number of the next packet; set it back to build an earlier frame's packets again.
     package var nextSequence: UInt16
     /// The NAL units of the frame at hand.
-    private var units: [Range<Int>] = []
+    var units: [Range<Int>] = []
 
     /// Starts with `firstSequence`, which the caller chooses at random (RFC 3550 §5.1).
     package init(
@@ -64,7 +82,8 @@ package struct RTPPacketizer: Sendable {
         nextSequence = firstSequence
     }
 
-    /// Replaces what is in `image` by the packets of `frame`; the last one has the marker bit.
+    /// Replaces what is in `image` by the packets of `frame`; the last one of a picture or an AAC frame has the marker
+    /// bit.
     ///
     /// - Throws: What the payload format cannot carry; `image` is empty then, and no sequence number is used.
     package mutating func packetize(
@@ -80,8 +99,11 @@ package struct RTPPacketizer: Sendable {
                 throw .invalid(field: "frame without NAL units, bytes", value: UInt64(frame.count))
             }
             packetizeUnits(frame, format, timestamp, into: &image)
-        case .jpeg:
-            try packetizeJPEG(frame, timestamp, into: &image)
+        case .jpeg: try packetizeJPEG(frame, timestamp, into: &image)
+        case .av1: try packetizeAV1(frame, timestamp, into: &image)
+        case .aac: try packetizeAAC(frame, timestamp, into: &image)
+        case .opus: try packetizeOpus(frame, timestamp, into: &image)
+        case .samples(let bytes): try packetizeSamples(frame, bytes, timestamp, into: &image)
         }
     }
 

@@ -46,4 +46,24 @@ package struct TrackFormat: Sendable, Hashable {
         self.aacHeader = aacHeader
         self.isLATM = isLATM
     }
+
+    /// How Apus sends `stream`: with its static payload type where there is one (RFC 3551 §6), else with `dynamicType`.
+    package init(sending stream: StreamDescription, dynamicType: UInt8) {
+        let type: UInt8 =
+            switch (stream.codec, stream.sampleRate, stream.channels) {
+            case (.jpeg, _, _): 26
+            case (.pcmu, 8000, 1): 0
+            case (.pcma, 8000, 1): 8
+            case (.l16, 44_100, 2): 10
+            case (.l16, 44_100, 1): 11
+            default: dynamicType
+            }
+        self.init(payloadType: type, clockRate: Self.clockRate(of: stream), stream: stream)
+    }
+
+    /// RTP timestamp ticks a second of `stream`: 90 000 for pictures, the sample rate for sound, 48 000 for Opus.
+    package static func clockRate(of stream: StreamDescription) -> UInt32 {
+        if !stream.codec.isAudio { return 90_000 }
+        return stream.codec == .opus ? 48_000 : max(1, stream.sampleRate)
+    }
 }

@@ -25,6 +25,28 @@ extension SessionDescription {
 }
 
 extension SessionDescription.Media {
+    /// Describes any stream; nil if RTP has no payload format for it here.
+    package init?(
+        stream: StreamDescription,
+        payloadType: UInt8,
+        control: String,
+        bandwidth: Int? = nil,
+        direction: SessionDescription.Direction? = nil
+    ) {
+        if stream.codec.isAudio {
+            self.init(
+                audio: stream,
+                payloadType: payloadType,
+                control: control,
+                bandwidth: bandwidth,
+                direction: direction
+            )
+        } else {
+            self.init(video: stream, payloadType: payloadType, control: control, bandwidth: bandwidth)
+            if let direction { attributes.append(.init(direction.rawValue)) }
+        }
+    }
+
     /// Describes a stream of pictures; nil if RTP has no payload format for it here.
     ///
     /// `control` is the track's address below the session's; `bandwidth` is in kilobits a second.

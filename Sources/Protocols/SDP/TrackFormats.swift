@@ -13,6 +13,8 @@ package struct TrackReason: Error, Sendable, Hashable {
 extension SessionDescription.Media {
     /// Bytes of codec configuration taken from a description.
     package static let maximumConfiguration = 3072
+    /// Clock and sample rates taken from a description, in hertz.
+    package static let maximumRate: UInt32 = 1_000_000
 
     /// How the medium's frames travel: the first of its payload types that Apus knows.
     package func trackFormat() throws(TrackReason) -> TrackFormat {
@@ -38,7 +40,7 @@ extension SessionDescription.Media {
         guard let map = mapping(of: format) ?? Self.staticMapping(payloadType) else {
             throw TrackReason(text: "payload type \(payloadType) without rtpmap")
         }
-        guard (1...1_000_000).contains(map.rate) else { throw TrackReason(text: "clock rate \(map.rate)") }
+        guard (1...Self.maximumRate).contains(map.rate) else { throw TrackReason(text: "clock rate \(map.rate)") }
         func make(_ stream: StreamDescription) -> TrackFormat {
             TrackFormat(payloadType: payloadType, clockRate: map.rate, stream: stream)
         }
@@ -125,7 +127,8 @@ extension SessionDescription.Media {
     /// Takes in the sets of one parameter; a broken one is left out, as the stream carries its own mostly.
     private func absorb(_ name: String, _ format: String, into sets: inout ParameterSets) {
         for text in (parameter(name, of: format) ?? "").split(separator: ",") {
-            guard let bytes = try? Base64.decode(text.trimmed), sets.annexB.count + bytes.count + 4 <= Self.maximumConfiguration
+            guard let bytes = try? Base64.decode(text.trimmed),
+                sets.annexB.count + bytes.count + 4 <= Self.maximumConfiguration
             else { continue }
             // Some cameras put the start code in front.
             let code = AnnexB.startCode(in: bytes.span, from: 0)
@@ -171,7 +174,9 @@ extension SessionDescription.Media {
         guard header.size > 0 else { throw TrackReason(text: "AAC without sizes") }
         var configuration = parameter("config", of: format).flatMap { Base16.decode($0) } ?? []
         var description = StreamDescription(audio: .aac, sampleRate: rate, channels: channels)
-        if configuration.count <= 64, let config = try? AudioSpecificConfig(parsing: configuration.span) {
+        if configuration.count <= 64, let config = try? AudioSpecificConfig(parsing: configuration.span),
+            config.outputRate <= Self.maximumRate
+        {
             description.sampleRate = config.outputRate
             if config.channels > 0 { description.channels = UInt32(config.channels) }
         } else {
@@ -202,6 +207,9 @@ extension SessionDescription.Media {
             try bits.skip(6)
             guard try bits.bits(7) == 0 else { throw .unsupported(field: "LATM programs or layers", value: 1) }
             let config = try AudioSpecificConfig(reading: &bits)
+            guard config.outputRate <= Self.maximumRate else {
+                throw .limit(field: "sample rate", limit: Int(Self.maximumRate))
+            }
             var copy = BitReader(mux.span)
             try copy.skip(15)
             var configuration: [UInt8] = []

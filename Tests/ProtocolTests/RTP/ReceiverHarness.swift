@@ -19,6 +19,10 @@ struct ReceiverHarness {
     var output: [Output] = []
     var frames: [TrackReceiver.Frame] = []
 
+    init(_ format: TrackFormat, options: TrackReceiver.Options = .stream) {
+        receiver = TrackReceiver(format, options: options)
+    }
+
     init(_ stream: StreamDescription, clockRate: UInt32 = 90_000, options: TrackReceiver.Options = .stream) {
         receiver = TrackReceiver(
             TrackFormat(payloadType: 96, clockRate: clockRate, stream: stream),
