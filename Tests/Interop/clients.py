@@ -96,7 +96,7 @@ GSTREAMER_DECODERS = {
 
 
 def gstreamer(url, codec, rate, seconds, protocol):
-    """Decodes with GStreamer's rtspsrc; protocol is tcp or udp."""
+    """Decodes with GStreamer's rtspsrc; protocol is tcp, udp or, with an address of rtsph://, http+tcp."""
     program = settings.need("gst-launch-1.0", "gstreamer1.0-tools")
     frames = int(rate * seconds)
     command = [program, "-v", "rtspsrc", f"location={url}", f"protocols={protocol}", "latency=200", "!"]
@@ -120,6 +120,31 @@ def gstreamer(url, codec, rate, seconds, protocol):
     if decoded == frames and "gst_rtspsrc_pause" in errors:
         return
     expect_silence("GStreamer", errors)
+
+
+def opencv(url, rate, seconds):
+    """Reads pictures with OpenCV's VideoCapture."""
+    script = (
+        "import sys, time, cv2\n"
+        "capture = cv2.VideoCapture(sys.argv[1], cv2.CAP_FFMPEG)\n"
+        "end = time.monotonic() + float(sys.argv[2])\n"
+        "count = 0\n"
+        "while time.monotonic() < end:\n"
+        "    good, picture = capture.read()\n"
+        "    assert good and picture.any(), 'no picture'\n"
+        "    count += 1\n"
+        "print(count)\n"
+    )
+    need_module("cv2", "python3-opencv")
+    output, errors = run(["/usr/bin/python3", "-c", script, url, seconds], seconds + GRACE)
+    expect_silence("OpenCV", errors)
+    expect_frames("OpenCV", int(output), rate, seconds)
+
+
+def need_module(name, package):
+    """Skips where Debian's Python lacks a module."""
+    if subprocess.run(["/usr/bin/python3", "-c", f"import {name}"], capture_output=True, check=False).returncode != 0:
+        settings.missing(f"Debian's Python has no {name}: apt-get install {package} (make setup does it)")
 
 
 def mpv(url, rate, seconds, protocol="tcp"):

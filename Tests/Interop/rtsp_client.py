@@ -31,7 +31,7 @@ class RTSPClient:
     def __init__(self, url, timeout=5):
         self.url = url
         parts = urllib.parse.urlsplit(url)
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout)
+        self.socket = self.connect(parts, timeout)
         self.buffer = b""
         self.sequence = 0
         self.session = None
@@ -39,6 +39,10 @@ class RTSPClient:
         # The exception that ended the connection; None while it lives.
         self.ended = None
         self._reader = None
+
+    def connect(self, parts, timeout):
+        """What to send to and receive from, like a socket."""
+        return socket.create_connection((parts.hostname, parts.port), timeout)
 
     def __enter__(self):
         return self

@@ -69,6 +69,11 @@ class PlayersTest(SharedSuite):
     def test_mpv_over_tcp(self):
         self.each(STREAMS, lambda s: clients.mpv(self.url(s), RATE, settings.SECONDS, "tcp"))
 
+    def test_opencv_over_tcp(self):
+        # OpenCV asks ffmpeg for TCP by itself. It cannot be told to take JPEG at its rate.
+        streams = [stream for stream in STREAMS if stream.codec != "jpeg"]
+        self.each(streams, lambda s: clients.opencv(self.url(s), RATE, settings.SECONDS))
+
     def test_ffprobe_sees_codec_and_size(self):
         def check(stream):
             found = clients.ffprobe_stream(self.url(stream), ["-rtsp_transport", "tcp"])
