@@ -8,11 +8,13 @@ import Log
 import Loop
 import RTP
 import RTSP
+import SDP
 import System
 
 /// A client of the RTSP server.
 ///
-/// `ClientPlayback.swift` has what it does as a player, `ClientTunnel.swift` how RTSP gets here otherwise than plain.
+/// `ClientPlayback.swift` has what it does as a player, `ClientPublishing.swift` what it does as a publisher,
+/// `ClientTunnel.swift` how RTSP gets here otherwise than plain.
 final class Client {
     let id: Int
     let connection: Connection
@@ -20,6 +22,8 @@ final class Client {
     var playback: Playback?
     unowned let server: Server
     var session: ServerSession
+    /// What the client publishes.
+    var publication: Publication?
     /// The stream whose description the client waits for.
     var description: (stream: Stream, timer: LoopTimer)?
     /// Sends sender reports.
@@ -73,6 +77,7 @@ final class Client {
         endDescribe()
         stopPlaying(reason)
         release()
+        endPublication(reason)
         leaveTunnel()
         server.remove(self)
     }
@@ -127,7 +132,28 @@ final class Client {
     }
 
     private func receiveInterleaved(_ channel: UInt8, _ payload: Span<UInt8>) {
-        if let track = playback?.track(reportChannel: channel) { receiveReport(payload, track) }
+        if let track = playback?.track(reportChannel: channel) {
+            receiveReport(payload, track)
+        } else {
+            publication?.receive(payload, channel: channel)
+        }
+    }
+
+    /// How to deliver over an offered transport, with the answer to it; nil if that cannot be.
+    func deliver(_ offer: RTSPTransport) -> (Delivery, RTSPTransport)? {
+        guard !offer.isSecure, !offer.isMulticast else { return nil }
+        if let channels = offer.interleaved {
+            return (.interleaved(rtp: channels.rtp, rtcp: channels.rtcp), offer)
+        }
+        guard let clientPorts = offer.clientPorts, let ports = server.ports else { return nil }
+        // Never to another host than the one that asks.
+        var rtp = connection.peer
+        var rtcp = connection.peer
+        rtp.port = clientPorts.rtp
+        rtcp.port = clientPorts.rtcp
+        var transport = offer
+        transport.serverPorts = .init(ports.rtpPort, ports.rtcpPort)
+        return (.datagrams(DatagramPath(ports, rtp: rtp, rtcp: rtcp)), transport)
     }
 
     /// Ends a connection whose bytes make no sense.
@@ -143,16 +169,18 @@ final class Client {
         switch session.handle(request, at: server.loop.now) {
         case .respond(let response): send(response)
         case .describe(let address, let wantsBackchannel): describe(address, wantsBackchannel: wantsBackchannel)
-        case .announce: send(session.answerAnnounce(.init(.notImplemented, "publishing is not supported yet")))
-        case .setup(let request): setUp(request)
+        case .announce(let address, let description): announce(address, description)
+        case .setup(let request): request.isRecording ? setUpRecording(request) : setUp(request)
         case .play: play()
-        case .record: send(session.answerRecord(.init(.notImplemented, "publishing is not supported yet")))
+        case .record: record()
         case .pause(let response):
             stopPlaying("paused")
+            publication?.stop()
             send(response)
         case .teardown(let response):
             stopPlaying("torn down")
             release()
+            endPublication("torn down")
             send(response)
         }
     }

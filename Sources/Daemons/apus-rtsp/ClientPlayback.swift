@@ -69,30 +69,13 @@ extension Client {
             return send(session.answerSetup(.failure(Self.unknown)))
         }
         for offer in request.offers {
-            guard let (delivery, transport) = deliver(feed, offer) else { continue }
+            guard case (let delivery, var transport)? = deliver(offer) else { continue }
+            transport.source = feed.source
             stream.touch()
             set(PlayedTrack(request.track, feed, delivery, server), of: stream)
             return send(session.answerSetup(.success(.init(transport))))
         }
         send(session.answerSetup(.failure(Refusal(.unsupportedTransport, "no transport offered is to be had here"))))
-    }
-
-    /// How to deliver over an offered transport, with the answer to it; nil if that cannot be.
-    private func deliver(_ feed: Feed, _ offer: RTSPTransport) -> (PlayedTrack.Delivery, RTSPTransport)? {
-        guard !offer.isSecure, !offer.isMulticast else { return nil }
-        var transport = offer
-        transport.source = feed.source
-        if let channels = offer.interleaved {
-            return (.interleaved(rtp: channels.rtp, rtcp: channels.rtcp), transport)
-        }
-        guard let clientPorts = offer.clientPorts, let ports = server.ports else { return nil }
-        // Never to another host than the one that asks.
-        var rtp = connection.peer
-        var rtcp = connection.peer
-        rtp.port = clientPorts.rtp
-        rtcp.port = clientPorts.rtcp
-        transport.serverPorts = .init(ports.rtpPort, ports.rtcpPort)
-        return (.datagrams(DatagramPath(ports, rtp: rtp, rtcp: rtcp)), transport)
     }
 
     private func set(_ track: PlayedTrack, of stream: Stream) {
@@ -165,8 +148,7 @@ extension Client {
             let bytes = track.senderReport(name: server.canonicalName)
             switch track.delivery {
             case .interleaved(_, let channel):
-                let length = UInt16(truncatingIfNeeded: bytes.count)
-                connection.send([UInt8(ascii: "$"), channel, UInt8(length >> 8), UInt8(length & 0xFF)] + bytes)
+                connection.send(Delivery.interleave(bytes, channel: channel))
             case .datagrams(let path): path.sendReport(bytes)
             }
         }

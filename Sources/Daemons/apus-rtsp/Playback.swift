@@ -77,13 +77,7 @@ final class Playback {
     }
 
     /// How the pictures travel, in logs and reports.
-    var transportName: String {
-        switch tracks.last?.delivery {
-        case .interleaved: "tcp"
-        case .datagrams: "udp"
-        case nil: "none"
-        }
-    }
+    var transportName: String { tracks.last?.delivery.name ?? "none" }
 
     /// Frames sent of all tracks.
     var frames: UInt64 { tracks.reduce(0) { $0 + $1.frames } }

@@ -12,13 +12,6 @@ import System
 
 /// A track that a client has set up.
 final class PlayedTrack {
-    /// How packets travel to the client.
-    enum Delivery {
-        /// Between the RTSP connection's responses, on these channels.
-        case interleaved(rtp: UInt8, rtcp: UInt8)
-        case datagrams(DatagramPath)
-    }
-
     /// The track's number in its address.
     let number: Int
     let feed: Feed
@@ -151,48 +144,4 @@ final class PlayedTrack {
         let payload = image.packetBytes - image.packetCount * RTPHeader.length
         octets &+= UInt32(truncatingIfNeeded: payload * count / image.packetCount)
     }
-}
-
-/// How fast packets leave over UDP: so many bytes in one go, then a pause.
-///
-/// A frame of more than a burst, and what a client that joins behind has to catch up with, would else overrun the
-/// receiver's buffer.
-struct Pace {
-    let burst: Int
-    let pause: Duration
-
-    /// Bits per second on average; 0 is as fast as the kernel takes them.
-    init(bitsPerSecond: Int) {
-        guard bitsPerSecond > 0 else {
-            burst = .max
-            pause = .milliseconds(1)
-            return
-        }
-        burst = Self.burst
-        pause = .nanoseconds(Int64(Self.burst) * 8 * 1_000_000_000 / Int64(bitsPerSecond))
-    }
-
-    /// What receivers' default buffers take in their stride.
-    private static let burst = 64 << 10
-}
-
-/// Where the packets of a track go over UDP.
-final class DatagramPath {
-    let ports: DatagramPorts
-    let rtp: SocketAddress
-    let rtcp: SocketAddress
-
-    init(_ ports: DatagramPorts, rtp: SocketAddress, rtcp: SocketAddress) {
-        self.ports = ports
-        self.rtp = rtp
-        self.rtcp = rtcp
-    }
-
-    /// Sends packets of a frame from number `first` on until `budget` bytes have gone, or the whole frame.
-    func send(_ image: WireImage, from first: Int, budget: Int) -> PacketsSent {
-        ports.send(image, from: first, budget: budget, to: rtp)
-    }
-
-    /// Sends an RTCP packet.
-    func sendReport(_ bytes: [UInt8]) { ports.sendReport(bytes, to: rtcp) }
 }

@@ -98,6 +98,28 @@ final class Server {
         return streams.first { $0.camera == camera && $0.kind == kind }
     }
 
+    /// The camera that somebody may publish at an address.
+    func publishedCamera(_ address: RTSPAddress) throws(ServerSession.Refusal) -> String {
+        guard let stream = stream(address), stream.kind == .main,
+            let camera = context.configuration.camera(stream.camera)
+        else { throw ServerSession.Refusal(.notFound, "there is no such camera") }
+        guard let source = try? SourceAddress(parsing: camera.source), source == .publish else {
+            throw ServerSession.Refusal(
+                .forbidden,
+                "camera \(camera.name) has a source of its own; with source = publish: it takes what is published"
+            )
+        }
+        return camera.name
+    }
+
+    /// Who sends the frames of a camera.
+    func publisher(of camera: String) -> Client? {
+        clients.values.first { $0.publication?.camera == camera && $0.publication?.began != nil }
+    }
+
+    /// The socket of a camera's ring.
+    func ringPath(_ camera: String, _ ring: String) -> String { context.runDirectory.ring(camera, ring) }
+
     private static func kind(_ name: String?) -> Stream.Kind? {
         switch name {
         case nil, "main", "stream0": .main
@@ -161,7 +183,7 @@ final class Server {
     }
 
     private func feed(_ camera: String, _ ring: String, _ kind: Feed.Kind) -> Feed {
-        Feed("\(camera)/\(ring)", kind, loop: loop, ring: context.runDirectory.ring(camera, ring))
+        Feed("\(camera)/\(ring)", kind, loop: loop, ring: ringPath(camera, ring))
     }
 
     private static func listen(_ address: SocketAddress) throws -> FileDescriptor {

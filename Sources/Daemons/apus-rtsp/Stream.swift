@@ -76,9 +76,21 @@ final class Stream {
                 bandwidth: bandwidth
             )
         else { return nil }
-        let version = UInt64(generation)
-        return SessionDescription.live(name: name, identifier: sessionIdentifier, version: version, media: [picture])
-            .text
+        var media = [picture]
+        var version = UInt64(generation)
+        if let (description, generation) = audio.description, let sound = sound(description) {
+            media.append(sound)
+            version += UInt64(generation)
+        }
+        return SessionDescription.live(name: name, identifier: sessionIdentifier, version: version, media: media).text
+    }
+
+    private func sound(_ description: StreamDescription) -> SessionDescription.Media? {
+        SessionDescription.Media(
+            audio: description,
+            payloadType: audio.payloadType(description.codec),
+            control: control(TrackNumber.audio)
+        )
     }
 
     private func control(_ track: Int) -> String { "\(RTSPAddress.trackPrefix)\(track)" }

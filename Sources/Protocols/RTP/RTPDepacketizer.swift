@@ -48,6 +48,8 @@ package struct RTPDepacketizer: Sendable {
         /// When the frame's last packet arrived.
         package var arrival: Instant
         package var flags: FrameFlags
+        /// What the stream is from this frame on; nil if that is what it was.
+        package var newDescription: StreamDescription?
     }
 
     /// Gets each frame; the bytes are valid during the call only.
@@ -71,6 +73,8 @@ package struct RTPDepacketizer: Sendable {
     package internal(set) var description: StreamDescription
     /// Grows whenever `description` changes.
     package internal(set) var descriptionVersion: UInt32 = 0
+    /// The version that frames have told of.
+    private var toldVersion: UInt32 = 0
     package internal(set) var counters = Counters()
     package internal(set) var deviations = RTPDeviations()
     /// True while frames are held back until a keyframe comes.
@@ -212,7 +216,7 @@ package struct RTPDepacketizer: Sendable {
         if isAfterLoss { flags.insert(.discontinuity) }
         isAfterLoss = false
         counters.frames += 1
-        emit(Frame(timestamp: timestamp, duration: 0, arrival: arrival, flags: flags), frame.span)
+        emit(makeFrame(duration: 0, at: timestamp, flags), frame.span)
     }
 
     private mutating func resetFrame() {
@@ -240,7 +244,19 @@ package struct RTPDepacketizer: Sendable {
         let flags: FrameFlags = isAfterLoss ? [.keyframe, .discontinuity] : .keyframe
         isAfterLoss = false
         counters.frames += 1
-        emit(Frame(timestamp: timestamp, duration: duration, arrival: arrival, flags: flags), bytes)
+        emit(makeFrame(duration: duration, at: timestamp, flags), bytes)
+    }
+
+    private mutating func makeFrame(duration: UInt32, at timestamp: Int64, _ flags: FrameFlags) -> Frame {
+        let isNews = toldVersion != descriptionVersion
+        toldVersion = descriptionVersion
+        return Frame(
+            timestamp: timestamp,
+            duration: duration,
+            arrival: arrival,
+            flags: flags,
+            newDescription: isNews ? description : nil
+        )
     }
 
     /// True if there is room for `count` more bytes; the frame is dropped otherwise.

@@ -45,6 +45,8 @@ package struct TrackReceiver: Sendable {
         /// When it was taken by the sender's clock, in nanoseconds since 1970; nil before its first sender report.
         package var utcNanoseconds: Int64?
         package var flags: FrameFlags
+        /// What the stream is from this frame on; nil if that is what it was.
+        package var newDescription: StreamDescription?
 
         package var isKeyframe: Bool { flags.contains(.keyframe) }
         /// Something is missing between the frame before and this one.
@@ -310,7 +312,8 @@ package struct TrackReceiver: Sendable {
                 duration: frame.duration,
                 arrival: frame.arrival,
                 utcNanoseconds: report?.utcNanoseconds(of: frame.timestamp, clockRate: clockRate),
-                flags: frame.flags
+                flags: frame.flags,
+                newDescription: frame.newDescription
             )
         }
     }

@@ -102,6 +102,7 @@ package struct RTSPStatus: RawRepresentable, Sendable, Hashable {
     package static let ok = RTSPStatus(rawValue: 200)
     package static let badRequest = RTSPStatus(rawValue: 400)
     package static let unauthorized = RTSPStatus(rawValue: 401)
+    package static let forbidden = RTSPStatus(rawValue: 403)
     package static let notFound = RTSPStatus(rawValue: 404)
     package static let notAcceptable = RTSPStatus(rawValue: 406)
     package static let entityTooLarge = RTSPStatus(rawValue: 413)
@@ -127,6 +128,7 @@ package struct RTSPStatus: RawRepresentable, Sendable, Hashable {
         case 200: "OK"
         case 400: "Bad Request"
         case 401: "Unauthorized"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 406: "Not Acceptable"
         case 413: "Request Entity Too Large"
