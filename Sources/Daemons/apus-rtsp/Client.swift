@@ -33,7 +33,10 @@ final class Client {
     /// RTSP that has come in another wrapping than its own, unwrapped and not yet taken.
     var carried: [UInt8] = []
     private var parser = RTSPParser()
+    private let began: Instant
 
+    /// TLS has to be agreed on within this time.
+    private static let handshakeTimeout = Duration.seconds(10)
     /// A client that takes nothing of what waits for it for this long has to go.
     private static let stallTimeout = Duration.seconds(30)
 
@@ -41,6 +44,7 @@ final class Client {
         self.id = id
         self.connection = connection
         self.server = server
+        began = server.loop.now
         session = ServerSession(
             identifier: String(Random.uint64(), radix: 16, uppercase: true),
             server: server.product,
@@ -59,7 +63,9 @@ final class Client {
 
     /// Ends what has taken too long.
     func checkTime(_ now: Instant) {
-        if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
+        if connection.isShakingHands, now - began > Self.handshakeTimeout {
+            close("no TLS handshake")
+        } else if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
             close("the client takes nothing")
         } else if !isTunnelInput, session.hasExpired(at: now) {
             close("no sign of life")

@@ -31,10 +31,11 @@ final class Server {
 
     private let context: DaemonContext
     private let hub: ConnectionHub
-    private let listener: FileDescriptor
-    private var listenerWatch: Watch?
-    /// The port that is listened on, 0 before the start.
-    private var port: UInt16 = 0
+    /// What clients connect to; nil if nothing unencrypted is served.
+    private var plain: Listener?
+    /// What clients connect to by TLS; nil without a certificate.
+    private var secure: Listener?
+    private var security: Security?
     private var lastClient = 0
     /// The cameras' sound, by camera.
     private var sounds: [String: Feed] = [:]
@@ -52,16 +53,21 @@ final class Server {
         guard let address = SocketAddress(host: configuration.rtsp.listen, port: configuration.rtsp.port) else {
             throw Failure(.usage, "[rtsp] listen = \(configuration.rtsp.listen) is no address")
         }
-        listener = try Self.listen(address)
+        security = try configuration.tls.map { try Security($0, log) }
+        if !configuration.rtsp.requiresEncryption { plain = try listen("rtsp", address) }
+        if security != nil {
+            var address = address
+            address.port = configuration.rtsp.tlsPort
+            secure = try listen("rtsps", address)
+        }
         openPorts(address)
         serve(configuration.cameras)
-        listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
+        try plain?.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, nil) }
+        try secure?.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, security) }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
-        let bound = try Socket.localAddress(listener.raw)
-        port = bound.port
-        context.listening("rtsp", bound)
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
+        context.reloadFiles = { [unowned self] in renewSecurity() }
         context.control.commands.add(
             Verb("clients", "Lists the connections and what they play.") { [unowned self] _ in report.clients() }
         )
@@ -186,12 +192,15 @@ final class Server {
         Feed("\(camera)/\(ring)", kind, loop: loop, ring: ringPath(camera, ring))
     }
 
-    private static func listen(_ address: SocketAddress) throws -> FileDescriptor {
+    private func listen(_ name: String, _ address: SocketAddress) throws -> Listener {
+        let listener: Listener
         do throws(SystemError) {
-            return try Socket.listenTCP(address)
+            listener = try Listener(address, loop, log)
         } catch {
             throw Failure.cannotListen("rtsp", address, error)
         }
+        context.listening(name, listener.address)
+        return listener
     }
 
     private func openPorts(_ address: SocketAddress) {
@@ -202,37 +211,25 @@ final class Server {
         }
     }
 
-    private func acceptAll() {
-        do throws(SystemError) {
-            while let accepted = try Socket.accept(listener.raw) { try admit(accepted.socket, accepted.peer) }
-        } catch {
-            // Most likely there are no descriptors left: the listener stays readable, so let it rest.
-            log.warn("cannot accept a connection", ["error": error])
-            listenerWatch?.cancel()
-            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
-        }
-    }
-
-    private func listenAgain() {
-        do throws(SystemError) {
-            listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
-        } catch {
-            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
-        }
-    }
-
-    private func admit(_ socket: consuming FileDescriptor, _ peer: SocketAddress) throws(SystemError) {
+    private func admit(
+        _ socket: consuming FileDescriptor,
+        _ peer: SocketAddress,
+        _ security: Security?
+    ) throws(SystemError) {
         guard clients.count < configuration.maximumClients else {
             log.warn("too many clients", ["peer": peer, "limit": configuration.maximumClients])
             var bytes: [UInt8] = []
             RTSPResponse(.notEnoughBandwidth).serialize(into: &bytes)
-            _ = try Socket.send(socket.raw, bytes.span)
+            // Without a handshake there is no telling a client of RTSPS why.
+            if security == nil { _ = try Socket.send(socket.raw, bytes.span) }
             return
         }
         Socket.setOption(socket.raw, .unsentLowWater, Self.unsentLimit)
         Socket.setOption(socket.raw, .keepAlive, 1)
         lastClient += 1
-        let client = Client(lastClient, Connection(hub, socket: socket, peer: peer), self)
+        let engine = security?.engine()
+        guard security == nil || engine != nil else { return }
+        let client = Client(lastClient, Connection(hub, socket: socket, peer: peer, tls: engine), self)
         try client.start()
         clients[client.id] = client
     }
@@ -242,14 +239,28 @@ final class Server {
         for output in tunnels.expired(at: loop.now) { clients[output]?.close("no POST for the tunnel") }
     }
 
+    /// Shows new clients the certificate that the files have now; if they are no good, the old one stays.
+    private func renewSecurity() {
+        guard let configuration = context.configuration.tls else { return }
+        do {
+            security = try Security(configuration, log)
+        } catch {
+            log.error("the old certificate stays in use", ["error": "\(error)"])
+        }
+    }
+
     /// Takes over a changed configuration; false if it needs a restart.
     ///
     /// What is not taken over here is read where it is used.
     private func take(_ new: Configuration) -> Bool {
         let old = context.configuration
         // A port that was left to this server may be written down since.
-        let isSamePort = new.rtsp.port == old.rtsp.port || new.rtsp.port == port
-        guard isSamePort, new.rtsp.listen == old.rtsp.listen, new.rtsp.isEnabled == old.rtsp.isEnabled else {
+        let isSamePort = new.rtsp.port == old.rtsp.port || new.rtsp.port == plain?.address.port
+        let isSameTLSPort = new.rtsp.tlsPort == old.rtsp.tlsPort || new.rtsp.tlsPort == secure?.address.port
+        guard isSamePort, isSameTLSPort, (new.tls != nil) == (security != nil),
+            new.rtsp.requiresEncryption == old.rtsp.requiresEncryption
+        else { return false }
+        guard new.rtsp.listen == old.rtsp.listen, new.rtsp.isEnabled == old.rtsp.isEnabled else {
             return false
         }
         serve(new.cameras)

@@ -91,6 +91,7 @@ package enum ConfigSchema {
         (.stream("sub"), "The camera's small picture, for previews and analysis."),
         (.stream("jpeg"), "The camera's single pictures, for snapshots and MJPEG."),
         (.stream("audio"), "The camera's sound, if its source has any."),
+        (.fixed("tls"), "What the encrypted listeners show to their clients; a reload reads both files again."),
         (.fixed("rtsp"), "The RTSP server."),
         (.fixed("http"), "The HTTP server: page, snapshots, MJPEG, health."),
     ]
@@ -171,6 +172,18 @@ package enum ConfigSchema {
                 "How much shared memory holds the newest sound."
             ),
         ]
+        + [
+            ConfigKey(
+                .fixed("tls"),
+                "certificate",
+                .path,
+                "",
+                .live,
+                "A PEM file: the server's certificate, then those that lead to the authority. Without it nothing is "
+                    + "encrypted."
+            ),
+            ConfigKey(.fixed("tls"), "key", .path, "", .live, "A PEM file: the certificate's key, not encrypted."),
+        ]
         + serverKeys(
             "rtsp",
             name: "RTSP",
@@ -184,6 +197,20 @@ package enum ConfigSchema {
                     "200M",
                     .live,
                     "How fast a large frame leaves over UDP, so that it does not overrun the receiver; 0 is at once."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "tls_port",
+                    .integer(0...65_535),
+                    "8322",
+                    "The TCP port of RTSPS, which is listened on if [tls] has a certificate; 0 takes a free one."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "encryption",
+                    .choice(["optional", "required"]),
+                    "optional",
+                    "Required serves RTSPS only, and UDP only as SRTP; it needs a certificate in [tls]."
                 ),
                 ConfigKey(
                     .fixed("rtsp"),

@@ -62,6 +62,8 @@ package enum ConfigValue: Sendable, Equatable {
 package enum ConfigType: Sendable {
     /// Any text that is not empty.
     case text
+    /// A file's path; nothing if there is none.
+    case path
     /// Where frames come from: `v4l2:/dev/video0`, `pattern:`.
     case source
     /// An IPv4 or IPv6 address, or `*` for all.
@@ -106,6 +108,7 @@ extension ConfigType {
         case .text:
             guard !text.isEmpty else { throw problem }
             return .text(text)
+        case .path: return .text(text)
         case .source:
             if let reason = SourceScheme.problem(with: text) { throw ConfigValueError(problem: reason) }
             return .text(text)
@@ -154,6 +157,7 @@ extension ConfigType {
     package var expectation: String {
         switch self {
         case .text: "a text"
+        case .path: "a file's path"
         case .source: "a source"
         case .address: "an IPv4 or IPv6 address, or * for all"
         case .boolean: "yes or no"

@@ -9,6 +9,8 @@ package struct Configuration: Sendable, Equatable {
     package var log: LogConfiguration
     /// In the file's order, never empty; the first one also has the short addresses.
     package let cameras: [CameraConfiguration]
+    /// nil: nothing is encrypted.
+    package let tls: TLSConfiguration?
     package let rtsp: RTSPConfiguration
     package let http: HTTPConfiguration
 
@@ -98,6 +100,13 @@ package struct AudioStreamConfiguration: Sendable, Equatable {
     package let ringSize: Int
 }
 
+/// `[tls]`.
+package struct TLSConfiguration: Sendable, Equatable {
+    /// Paths of PEM files.
+    package let certificate: String
+    package let key: String
+}
+
 /// `[rtsp]`.
 package struct RTSPConfiguration: Sendable, Equatable {
     package let isEnabled: Bool
@@ -110,6 +119,10 @@ package struct RTSPConfiguration: Sendable, Equatable {
     package let udpPace: Int
     package let maximumClients: Int
     package let sessionTimeout: Duration
+    /// 0: a free one.
+    package let tlsPort: UInt16
+    /// True: nothing goes out or comes in unencrypted.
+    package let requiresEncryption: Bool
 }
 
 /// `[http]`.

@@ -21,9 +21,11 @@ extension Configuration {
         authentication = AuthenticationMode(rawValue: table.text("apus", "auth")) ?? .on
         log = LogConfiguration(level: table.text("log", "level"))
         self.cameras = cameras.map { CameraConfiguration(name: $0, table) }
+        tls = TLSConfiguration(table)
         rtsp = RTSPConfiguration(table)
         http = HTTPConfiguration(table)
         checkListeners(&table)
+        checkEncryption(&table)
         checkCameras(&table)
         table.issues.sort { $0.line < $1.line }
         if !table.issues.isEmpty { throw ConfigError(table.issues) }
@@ -35,12 +37,14 @@ extension Configuration {
     }
 
     private func checkListeners(_ table: inout ConfigTable) {
+        let isSecure = rtsp.isEnabled && tls != nil
         let listeners = [
-            (section: "rtsp", isEnabled: rtsp.isEnabled, address: rtsp.listen, port: rtsp.port),
-            (section: "http", isEnabled: http.isEnabled, address: http.listen, port: http.port),
+            (section: "rtsp", key: "port", isOpen: rtsp.isEnabled, address: rtsp.listen, port: rtsp.port),
+            (section: "rtsp", key: "tls_port", isOpen: isSecure, address: rtsp.listen, port: rtsp.tlsPort),
+            (section: "http", key: "port", isOpen: http.isEnabled, address: http.listen, port: http.port),
         ]
-        for (index, listener) in listeners.enumerated() where listener.isEnabled {
-            if authentication == .on, !isLoopback(listener.address) {
+        for (index, listener) in listeners.enumerated() where listener.isOpen {
+            if listener.key == "port", authentication == .on, !isLoopback(listener.address) {
                 table.report(
                     listener.section,
                     "listen",
@@ -48,16 +52,32 @@ extension Configuration {
                         + "configured; set auth = off in [apus] if that is meant"
                 )
             }
-            for other in listeners[..<index] where other.isEnabled && other.port == listener.port && other.port != 0 {
+            for other in listeners[..<index] where other.isOpen && other.port == listener.port && other.port != 0 {
                 let overlaps =
                     other.address == listener.address || isAny(other.address) || isAny(listener.address)
                 guard overlaps else { continue }
                 table.report(
                     listener.section,
-                    "port",
-                    "port \(listener.port) in [\(listener.section)] is already taken by [\(other.section)]"
+                    listener.key,
+                    "\(listener.key) \(listener.port) in [\(listener.section)] is already taken by [\(other.section)]"
                 )
             }
+        }
+    }
+
+    private func checkEncryption(_ table: inout ConfigTable) {
+        let certificate = table.text("tls", "certificate")
+        let key = table.text("tls", "key")
+        if certificate.isEmpty != key.isEmpty {
+            let missing = key.isEmpty ? "key" : "certificate"
+            table.report("tls", certificate.isEmpty ? "key" : "certificate", "[tls] needs a \(missing), too")
+        }
+        if rtsp.isEnabled, rtsp.requiresEncryption, tls == nil {
+            table.report(
+                "rtsp",
+                "encryption",
+                "encryption = required in [rtsp] needs certificate and key in [tls]"
+            )
         }
     }
 
@@ -170,6 +190,14 @@ extension AudioStreamConfiguration {
     }
 }
 
+extension TLSConfiguration {
+    fileprivate init?(_ table: ConfigTable) {
+        certificate = table.text("tls", "certificate")
+        key = table.text("tls", "key")
+        if certificate.isEmpty || key.isEmpty { return nil }
+    }
+}
+
 extension RTSPConfiguration {
     fileprivate init(_ table: ConfigTable) {
         isEnabled = table.boolean("rtsp", "enabled")
@@ -179,6 +207,8 @@ extension RTSPConfiguration {
         udpPace = table.integer("rtsp", "udp_pace")
         maximumClients = table.integer("rtsp", "max_clients")
         sessionTimeout = table.duration("rtsp", "session_timeout")
+        tlsPort = UInt16(table.integer("rtsp", "tls_port"))
+        requiresEncryption = table.text("rtsp", "encryption") == "required"
     }
 }
 

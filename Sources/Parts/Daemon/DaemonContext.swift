@@ -30,6 +30,8 @@ package final class DaemonContext {
     ///
     /// Called before `configuration` changes, and only if more than `[log]` did. False: what changed needs a restart.
     package var reload: ((Configuration) -> Bool)?
+    /// Reads again what is in files that the configuration names, such as certificates; called at every reload.
+    package var reloadFiles: (() -> Void)?
     /// Set while the daemon sets up if it is not ready when its setup returns; `ready()` is due then.
     package var becomesReadyLater = false
 
@@ -101,13 +103,17 @@ package final class DaemonContext {
         } catch {
             throw Failure(.usage, "\(error)")
         }
-        guard new != configuration else { return true }
+        guard new != configuration else {
+            reloadFiles?()
+            return true
+        }
         var rest = configuration
         rest.log = new.log
         if new != rest {
             guard let reload, reload(new) else { return false }
         }
         configuration = new
+        reloadFiles?()
         if !hasFixedLogLevel { log.level = LogLevel(name: new.log.level) ?? log.level }
         log.info("configuration reloaded", ["file": file])
         return true

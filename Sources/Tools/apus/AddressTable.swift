@@ -8,12 +8,14 @@ import Control
 struct AddressTable {
     private let configuration: Configuration
     private let rtsp: String?
+    private let rtsps: String?
     private let http: String?
 
     /// `listeners` are what the servers say of themselves in `status`.
     init(_ configuration: Configuration, listeners: [JSON]) {
         self.configuration = configuration
         rtsp = AddressTable.authority("rtsp", listeners)
+        rtsps = AddressTable.authority("rtsps", listeners)
         http = AddressTable.authority("http", listeners)
     }
 
@@ -26,6 +28,9 @@ struct AddressTable {
                 table.append([
                     "", "RTSP", "rtsp://\(rtsp)/\(camera.name)\(stream)" + (more.isEmpty ? "" : "   \(more)"),
                 ])
+            }
+            if let rtsps, let stream = camera.rtspStreams.first {
+                table.append(["", "RTSPS", "rtsps://\(rtsps)/\(camera.name)\(stream)"])
             }
             if let http, camera.jpeg != nil {
                 table.append(["", "snapshot", "http://\(http)/\(camera.name)/snapshot.jpg"])

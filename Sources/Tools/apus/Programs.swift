@@ -54,7 +54,13 @@ extension Configuration {
         if rtsp.isEnabled {
             let path = try programs.path("apus-rtsp")
             plans.append(
-                ChildPlan(name: "rtsp", path: path, arguments: common, stage: 1, fingerprint: "\(shared) \(rtsp)")
+                ChildPlan(
+                    name: "rtsp",
+                    path: path,
+                    arguments: common,
+                    stage: 1,
+                    fingerprint: "\(shared) \(rtsp) \(String(describing: tls))"
+                )
             )
         }
         if http.isEnabled {

@@ -203,7 +203,11 @@ extension Up {
     @discardableResult
     private func reload() throws(Failure) -> [String] {
         let (document, new) = try source.load()
-        guard new != configuration else { return [] }
+        guard new != configuration else {
+            // The files that it names may have changed: a certificate that was renewed.
+            for plan in supervisor.plans { tell(plan.name) }
+            return []
+        }
         let plans = try new.plans(programs, runDirectory, logLevel: logLevel)
         do throws(SystemError) {
             try write(document)
@@ -234,9 +238,14 @@ extension Up {
 
     /// Lets a child read its configuration again; one that cannot apply it is restarted.
     private func apply(_ plan: ChildPlan) {
-        let client = try? ControlClient(controlSocket(plan.name, runDirectory), timeout: .seconds(1))
-        let applied = (try? client?.request("config-reload"))?["applied"]?.boolean
-        if applied == true { supervisor.update(plan) } else { supervisor.restart(plan) }
+        if tell(plan.name) { supervisor.update(plan) } else { supervisor.restart(plan) }
+    }
+
+    /// Has a child read its configuration again; false if it does not, or needs a restart for it.
+    @discardableResult
+    private func tell(_ child: String) -> Bool {
+        let client = try? ControlClient(controlSocket(child, runDirectory), timeout: .seconds(1))
+        return (try? client?.request("config-reload"))?["applied"]?.boolean == true
     }
 
     private func addVerbs() {

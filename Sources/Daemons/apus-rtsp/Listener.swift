@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A port that clients connect to.
+
+import Log
+import Loop
+import System
+
+/// Accepts connections, and rests for a while when the system has no room for more.
+final class Listener {
+    /// What is listened on, with the port that was got.
+    let address: SocketAddress
+
+    private let socket: FileDescriptor
+    private let loop: EventLoop
+    private let log: Logger
+    private var watch: Watch?
+    private var admit: ((consuming FileDescriptor, SocketAddress) throws(SystemError) -> Void)?
+
+    /// Listens; `start` accepts.
+    init(_ address: SocketAddress, _ loop: EventLoop, _ log: Logger) throws(SystemError) {
+        socket = try Socket.listenTCP(address)
+        self.address = try Socket.localAddress(socket.raw)
+        self.loop = loop
+        self.log = log
+    }
+
+    deinit { watch?.cancel() }
+
+    /// Gives each connection to `admit` from now on.
+    func start(
+        _ admit: @escaping (consuming FileDescriptor, SocketAddress) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        self.admit = admit
+        watch = try loop.watch(socket.raw, .read) { [unowned self] _ in acceptAll() }
+    }
+
+    private func acceptAll() {
+        do throws(SystemError) {
+            while let accepted = try Socket.accept(socket.raw) {
+                let peer = accepted.peer
+                try admit?(accepted.takeSocket(), peer)
+            }
+        } catch {
+            // Most likely there are no descriptors left: the listener stays readable, so let it rest.
+            log.warn("cannot accept a connection", ["error": error])
+            watch?.cancel()
+            loop.timer(after: .seconds(1)) { [weak self] in self?.listenAgain() }
+        }
+    }
+
+    private func listenAgain() {
+        do throws(SystemError) {
+            watch = try loop.watch(socket.raw, .read) { [unowned self] _ in acceptAll() }
+        } catch {
+            loop.timer(after: .seconds(1)) { [weak self] in self?.listenAgain() }
+        }
+    }
+}
