@@ -28,6 +28,9 @@ final class JPEGStream {
     private var gate = FrameGate()
     private var statistics = StreamStatistics()
     private var isDiscontinuous = false
+    private var lastCaptured = Instant.zero
+    /// True while the slate stands in for the source.
+    private(set) var isSlating = false
 
     init(configuration: JPEGStreamConfiguration, writer: RingWriter, log: Logger) {
         self.configuration = configuration
@@ -60,6 +63,7 @@ final class JPEGStream {
 
     /// Publishes an image of the source.
     func pass(_ image: Span<UInt8>, captured: Instant) {
+        endSlate()
         guard passes, gate.admits(captured, rate: configuration.frameRate?.value ?? 0) else { return }
         if let header = try? JPEGHeader(parsing: image) { describe(Int(header.width), Int(header.height)) }
         publish(image, captured)
@@ -74,19 +78,63 @@ final class JPEGStream {
         }
         let began = Clock.monotonic()
         do throws(EncodeError) {
-            let input = try fit(picture)
-            let encoder: JPEGEncoder
-            if let opened = self.encoder { encoder = opened } else { encoder = try JPEGEncoder(quality: quality) }
-            self.encoder = encoder
-            encoder.quality = quality
-            describe(input.width, input.height)
-            try encoder.encode(input) { publish($0, captured) }
+            endSlate()
+            try encodeAndPublish(try fit(picture), captured)
             statistics.encoded(in: Clock.monotonic() - began)
             failure = nil
         } catch {
-            statistics.failures += 1
-            if failure == nil { log.error("encoding failed", ["stream": "jpeg", "error": error]) }
-            failure = error.description
+            fail(error)
+        }
+    }
+
+    private func encodeAndPublish(_ picture: PictureBuffer, _ captured: Instant) throws(EncodeError) {
+        let encoder: JPEGEncoder
+        if let opened = self.encoder { encoder = opened } else { encoder = try JPEGEncoder(quality: quality) }
+        self.encoder = encoder
+        encoder.quality = quality
+        describe(picture.width, picture.height)
+        try encoder.encode(picture) { publish($0, captured) }
+    }
+
+    private func fail(_ error: EncodeError) {
+        statistics.failures += 1
+        if failure == nil { log.error("encoding failed", ["stream": "jpeg", "error": error]) }
+        failure = error.description
+    }
+
+    // MARK: The slate
+
+    /// The size that a slate must have to go on in this stream.
+    var slateSize: PictureSize {
+        if let size = configuration.size { return size }
+        let known = writer.store.description
+        guard known.width > 1, known.height > 1 else { return Slate.usualSize }
+        return PictureSize(width: Int(known.width) & ~1, height: Int(known.height) & ~1)
+    }
+
+    /// From now on the slate stands in for the source.
+    func beginSlate() {
+        guard !isSlating else { return }
+        isSlating = true
+        isDiscontinuous = true
+        writer.isSlate = true
+    }
+
+    /// The source is back: what comes next is its own.
+    func endSlate() {
+        guard isSlating else { return }
+        isSlating = false
+        isDiscontinuous = true
+        writer.isSlate = false
+    }
+
+    /// Encodes the slate and publishes it.
+    func encodeSlate(_ picture: PictureBuffer, captured: Instant) {
+        do throws(EncodeError) {
+            try encodeAndPublish(picture, captured)
+            failure = nil
+        } catch {
+            fail(error)
         }
     }
 
@@ -118,8 +166,11 @@ final class JPEGStream {
     private func publish(_ image: Span<UInt8>, _ captured: Instant) {
         var flags: FrameFlags = .keyframe
         if isDiscontinuous { flags.insert(.discontinuity) }
+        if isSlating { flags.insert(.slate) }
+        // The slate's last frame may be younger than the first of a source that is back.
+        lastCaptured = max(captured, lastCaptured + Slate.step)
         do throws(RingError) {
-            try writer.publish(image, captured: captured, flags: flags)
+            try writer.publish(image, captured: lastCaptured, flags: flags)
             isDiscontinuous = false
             statistics.published(image.count, isKeyframe: true, at: Clock.monotonic())
         } catch {
@@ -133,7 +184,7 @@ final class JPEGStream {
 
     var status: JSON {
         let description = writer.store.description
-        let mode = passes ? "passthrough" : writer.hasDemand ? "encoding" : "idle"
+        let mode = isSlating ? "slate" : passes ? "passthrough" : writer.hasDemand ? "encoding" : "idle"
         var members = [
             JSON.Member("name", "jpeg"), JSON.Member("codec", "jpeg"),
             JSON.Member("width", JSON(description.width)), JSON.Member("height", JSON(description.height)),

@@ -15,20 +15,26 @@ import System
 
 /// Brings a camera's frames from its source into its rings.
 final class VideoService {
-    private let context: DaemonContext
+    let context: DaemonContext
     private let camera: CameraConfiguration
     private let address: SourceAddress
     private let log: Logger
     private var session: CaptureSession?
-    private var video: [VideoStream] = []
-    private var jpeg: JPEGStream?
+    private(set) var video: [VideoStream] = []
+    private(set) var jpeg: JPEGStream?
     private var audio: AudioStream?
+    private let slate: Slate
+    /// Ends the source of a camera on demand that nobody watches any more.
+    private var lingering: LoopTimer?
     private var decoder = UnitDecoder()
     /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
     private var waiting: (picture: PictureBuffer, captured: Instant)?
     private var waitingImage: (bytes: [UInt8], info: UnitInfo)?
     private var superseded: UInt64 = 0
     private var loggedFailures: UInt64 = 0
+
+    /// A camera on demand stays connected for so long after its last viewer.
+    private static let linger = Duration.seconds(10)
 
     /// Opens the rings and starts the source.
     ///
@@ -47,6 +53,7 @@ final class VideoService {
         guard let selection = EncoderSelection(parsing: camera.encoder.rawValue) else {
             throw Failure(.usage, "camera \(camera.name): unknown encoder \(camera.encoder.rawValue)")
         }
+        slate = Slate(loop: context.loop, name: camera.name, delay: camera.slateDelay)
         LibraryLog.install()
         for (name, stream) in [("main", camera.main), ("sub", camera.sub)] {
             guard let stream else { continue }
@@ -55,8 +62,9 @@ final class VideoService {
             writer.onDemandChange = { [unowned self, unowned made] wanted in
                 log.debug("demand", ["stream": name, "wanted": wanted])
                 made.demandChanged(wanted)
-                updateDemand()
+                demandChanged(wanted)
             }
+            made.onKeyframeRequest = { [unowned self] in session?.requestKeyframe() }
             video.append(made)
         }
         if let stream = camera.jpeg {
@@ -71,20 +79,23 @@ final class VideoService {
             writer.onDemandChange = { [unowned self, unowned made] wanted in
                 log.debug("demand", ["stream": "jpeg", "wanted": wanted])
                 made.demandChanged(wanted)
-                updateDemand()
+                demandChanged(wanted)
             }
             jpeg = made
         }
         if let stream = camera.audio {
             let path = context.runDirectory.ring(camera.name, "audio")
             audio = AudioStream(configuration: stream, loop: context.loop, path: path, log: log)
+            audio?.onDemandChange = { [unowned self] in updateActivity() }
         }
         addVerbs()
         context.status = { [unowned self] in status }
         context.reload = { [unowned self] new in reload(new) }
         context.onStop { [unowned self] in close() }
         context.loop.timer(every: .seconds(1)) { [unowned self] in logTroubles() }
-        startSource()
+        slate.onBegin = { [unowned self] in beginSlate() }
+        slate.onFrame = { [unowned self] in showSlate() }
+        if !camera.isOnDemand { startSource() }
         if let reason = hopelessness { throw Failure(.source, "camera \(camera.name): \(reason)") }
     }
 
@@ -162,15 +173,100 @@ final class VideoService {
                     "fps": (format.frameRate.value * 100).rounded() / 100,
                 ]
             )
+            slate.sourceLive()
             for stream in video { stream.sourceChanged(format) }
             jpeg?.sourceChanged(format)
             updateDemand()
         case .lost(let reason):
-            log.warn("source lost", ["source": address, "reason": reason])
+            if session?.losses == 0 {
+                log.info("source awaited", ["source": address, "reason": reason])
+            } else {
+                log.warn("source lost", ["source": address, "reason": reason])
+            }
             audio?.breakContinuity()
+            slate.sourceLost(reason)
         case .ended:
+            endSlate()
             log.info("source ended", ["source": address])
         }
+    }
+
+    // MARK: Demand
+
+    private func demandChanged(_ wanted: Bool) {
+        updateDemand()
+        updateActivity()
+        // Who comes while the slate is shown need not wait for its next frame.
+        if wanted, slate.isOn { showSlate() }
+    }
+
+    /// Starts the source of a camera on demand with the first viewer, and stops it some time after the last.
+    private func updateActivity() {
+        guard camera.isOnDemand else { return }
+        let isWanted =
+            video.contains { $0.writer.hasDemand } || jpeg?.writer.hasDemand == true || audio?.hasDemand == true
+        if isWanted {
+            lingering?.cancel()
+            lingering = nil
+            if session == nil { startSource() }
+        } else if session != nil, lingering == nil {
+            lingering = context.loop.timer(after: Self.linger) { [unowned self] in stopSource() }
+        }
+    }
+
+    private func stopSource() {
+        lingering = nil
+        session?.stop()
+        session = nil
+        endSlate()
+        for stream in video { stream.breakContinuity() }
+        jpeg?.breakContinuity()
+        audio?.breakContinuity()
+        log.info("source idle", ["source": address])
+    }
+
+    // MARK: The slate
+
+    private func beginSlate() {
+        log.info("slate shown", ["source": address])
+        for stream in video { stream.beginSlate() }
+        jpeg?.beginSlate()
+        showSlate()
+    }
+
+    private func endSlate() {
+        for stream in video { stream.endSlate() }
+        jpeg?.endSlate()
+        slate.end()
+    }
+
+    /// Puts the slate into each stream that somebody wants, until its source's own frames are there.
+    private func showSlate() {
+        let now = Clock.monotonic()
+        var isLive = false
+        if case .live? = session?.state { isLive = true }
+        do throws(EncodeError) {
+            for stream in video where stream.isSlating {
+                if stream.writer.hasDemand {
+                    stream.encodeSlate(try slate.picture(stream.slateSize), captured: now)
+                } else if isLive, !stream.isPassing {
+                    stream.endSlate()
+                }
+            }
+            if let jpeg, jpeg.isSlating {
+                if jpeg.writer.hasDemand {
+                    jpeg.encodeSlate(try slate.picture(jpeg.slateSize), captured: now)
+                } else if isLive, !jpeg.isPassing {
+                    jpeg.endSlate()
+                }
+            }
+        } catch {
+            log.error("slate not painted", ["error": error])
+        }
+        guard isLive, !video.contains(where: \.isSlating), jpeg?.isSlating != true else { return }
+        log.info("slate ended", ["source": address])
+        slate.end()
+        updateDemand()
     }
 
     private var wantsPictures: Bool {
@@ -237,74 +333,10 @@ final class VideoService {
 
     // MARK: Control
 
-    private func addVerbs() {
-        let names = video.map(\.name)
-        guard !names.isEmpty else { return }
-        let stream = Argument("stream", .choice(names), "Which stream.")
-        add(
-            "set-bitrate",
-            "Sets a stream's bitrate until the daemon ends.",
-            stream,
-            Argument("value", .integer(16_000...200_000_000), "Bits per second.")
-        ) { stream, arguments in stream.bitrateOverride = arguments.integer("value") }
-        add(
-            "set-gop",
-            "Sets the time from one keyframe to the next until the daemon ends.",
-            stream,
-            Argument("value", .number(0.1...60), "Seconds.")
-        ) { stream, arguments in
-            stream.gopOverride = arguments.number("value").map { .milliseconds(Int64($0 * 1000)) }
-        }
-        add(
-            "set-fps",
-            "Sets a stream's frames per second, at most the source's, until the daemon ends.",
-            stream,
-            Argument("value", .number(1...240), "Frames per second.")
-        ) { stream, arguments in
-            stream.frameRateOverride = arguments.number("value").map { Rational(UInt32($0 * 1000), 1000) }
-        }
-        add("request-idr", "Makes a stream's next frame a keyframe.", stream, nil) { stream, _ in
-            stream.requestKeyframe()
-        }
-        if jpeg != nil {
-            let quality = Argument("value", .integer(1...100), "1 is smallest, 100 is best.")
-            context.control.commands.add(
-                Verb("set-quality", "Sets the JPEG stream's quality until the daemon ends.", [quality]) {
-                    [unowned self] arguments in
-                    jpeg?.qualityOverride = arguments.integer("value")
-                    return jpeg?.status ?? [:]
-                }
-            )
-        }
-    }
-
-    private func add(
-        _ verb: String,
-        _ documentation: String,
-        _ stream: Argument,
-        _ value: Argument?,
-        _ change: @escaping (VideoStream, Arguments) -> Void
-    ) {
-        context.control.commands.add(
-            Verb(verb, documentation, [stream] + (value.map { [$0] } ?? [])) {
-                [unowned self] arguments throws(ControlError) in
-                guard let stream = video.first(where: { $0.name == arguments.text("stream") }) else { return [:] }
-                guard !stream.isPassing else {
-                    throw ControlError(
-                        .failed,
-                        key: "stream",
-                        "\(stream.name) passes the source on as it is; there is no encoder to set"
-                    )
-                }
-                change(stream, arguments)
-                return stream.status
-            }
-        )
-    }
-
     /// Takes over what may change while running; false if something else changed.
     private func reload(_ new: Configuration) -> Bool {
         guard let changed = new.camera(camera.name), changed.source == camera.source, changed.encoder == camera.encoder,
+            changed.isOnDemand == camera.isOnDemand, changed.slateDelay == camera.slateDelay,
             (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
             (changed.jpeg == nil) == (camera.jpeg == nil), changed.audio == camera.audio
         else { return false }
@@ -339,7 +371,8 @@ final class VideoService {
             source.append(JSON.Member("state", "lost"))
             source.append(JSON.Member("reason", .string(reason)))
         case .ended: source.append(JSON.Member("state", "ended"))
-        case .starting, nil: source.append(JSON.Member("state", "starting"))
+        case .starting: source.append(JSON.Member("state", "starting"))
+        case nil: source.append(JSON.Member("state", "idle"))
         }
         source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
         source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
@@ -360,6 +393,7 @@ final class VideoService {
 
     private func close() {
         session?.stop()
+        slate.end()
         for stream in video { stream.writer.close() }
         jpeg?.writer.close()
         audio?.close()

@@ -47,6 +47,12 @@ final class VideoStream {
     private var isDiscontinuous = false
     private var wantsKeyframe = false
     private var lastKeyframe = Instant.zero
+    private var lastCaptured = Instant.zero
+    /// True while the slate stands in for the source.
+    private(set) var isSlating = false
+    private var slateEncoder = SlateEncoder()
+    /// Called when a reader wants a keyframe of a source that passes through.
+    var onKeyframeRequest: (() -> Void)?
 
     init(
         name: String,
@@ -60,7 +66,10 @@ final class VideoStream {
         self.writer = writer
         self.selection = selection
         self.log = log
-        writer.onKeyframeRequest = { [unowned self] in wantsKeyframe = true }
+        writer.onKeyframeRequest = { [unowned self] in
+            wantsKeyframe = true
+            if passed != nil { onKeyframeRequest?() }
+        }
     }
 
     /// Takes note of what the source gives now: whether it can pass untouched, and at which rate.
@@ -73,7 +82,7 @@ final class VideoStream {
         if let wanted = configuration.size, let size = format.size, wanted != size { return }
         passed = codec
         encoder = nil
-        parameterSets = ParameterSets(codec == .h265 ? .h265 : .h264)
+        if !isSlating { parameterSets = ParameterSets(codec == .h265 ? .h265 : .h264) }
     }
 
     private func accepts(_ codec: Codec) -> Bool {
@@ -90,7 +99,9 @@ final class VideoStream {
 
     /// Demand has come or gone: what comes next starts anew.
     func demandChanged(_ wanted: Bool) {
-        guard wanted, passed == nil else { return }
+        guard wanted else { return }
+        slateEncoder.requestKeyframe()
+        guard passed == nil else { return }
         isDiscontinuous = statistics.frames > 0
         encoder?.requestKeyframe()
     }
@@ -111,7 +122,11 @@ final class VideoStream {
     /// Publishes a coded frame of the source.
     func pass(_ info: UnitInfo, _ unit: Span<UInt8>) {
         guard info.codec == passed else { return }
-        if info.isKeyframe { absorbParameterSets(of: unit) }
+        if isSlating {
+            guard info.isKeyframe else { return }
+            endSlate()
+        }
+        if info.isKeyframe { absorbParameterSets(of: unit, NALFormat(info.codec)) }
         // Nothing can be decoded before the first keyframe.
         guard isPrimed || info.isKeyframe else { return }
         isPrimed = true
@@ -130,6 +145,10 @@ final class VideoStream {
         do throws(EncodeError) {
             let settings = settings(for: picture)
             let encoder = try readyEncoder(settings)
+            if isSlating {
+                endSlate()
+                encoder.requestKeyframe()
+            }
             let ready = Clock.monotonic()
             let input = try fit(picture, settings)
             if wantsKeyframe, captured - lastKeyframe >= Self.keyframeDistance {
@@ -137,7 +156,7 @@ final class VideoStream {
                 encoder.requestKeyframe()
             }
             try encoder.encode(input, captured: captured) { info, unit in
-                if info.isKeyframe { absorbParameterSets(of: unit) }
+                if info.isKeyframe { absorbParameterSets(of: unit, NALFormat(info.codec)) }
                 // Without readers, a first picture is encoded only to learn the parameter sets.
                 if writer.hasDemand { publish(info, unit) } else { encoder.requestKeyframe() }
                 isPrimed = true
@@ -154,8 +173,11 @@ final class VideoStream {
     private func publish(_ info: UnitInfo, _ unit: Span<UInt8>) {
         var flags: FrameFlags = info.isKeyframe ? .keyframe : []
         if isDiscontinuous || info.isDiscontinuous { flags.insert(.discontinuity) }
+        if isSlating { flags.insert(.slate) }
+        // The slate's last frame may be younger than the first of a source that is back.
+        lastCaptured = max(info.captured, lastCaptured + Slate.step)
         do throws(RingError) {
-            try writer.publish(unit, captured: info.captured, flags: flags)
+            try writer.publish(unit, captured: lastCaptured, flags: flags)
             isDiscontinuous = false
             if info.isKeyframe { lastKeyframe = info.captured }
             statistics.published(unit.count, isKeyframe: info.isKeyframe, at: Clock.monotonic())
@@ -169,8 +191,8 @@ final class VideoStream {
         }
     }
 
-    private func absorbParameterSets(of unit: Span<UInt8>) {
-        let format: NALFormat = (passed ?? encoder?.settings.codec) == .h265 ? .h265 : .h264
+    private func absorbParameterSets(of unit: Span<UInt8>, _ format: NALFormat?) {
+        guard let format else { return }
         if parameterSets.format != format { parameterSets = ParameterSets(format) }
         var changed = false
         var units = NALUnits(unit)
@@ -207,11 +229,62 @@ final class VideoStream {
                 "stream described",
                 [
                     "stream": name, "codec": description.codec.name, "size": "\(size.0)x\(size.1)",
-                    "fps": (rate.value * 100).rounded() / 100, "from": report?.chosen ?? "source",
+                    "fps": (rate.value * 100).rounded() / 100, "from": isSlating ? "slate" : report?.chosen ?? "source",
                 ]
             )
         } catch {
             log.error("stream not described", ["stream": name, "error": error])
+        }
+    }
+
+    // MARK: The slate
+
+    /// The size that a slate must have to go on in this stream.
+    var slateSize: PictureSize {
+        if let size = configuration.size { return size }
+        let known = writer.store.description
+        guard known.width > 1, known.height > 1 else { return Slate.usualSize }
+        return PictureSize(width: Int(known.width) & ~1, height: Int(known.height) & ~1)
+    }
+
+    /// From now on the slate stands in for the source.
+    func beginSlate() {
+        guard !isSlating else { return }
+        isSlating = true
+        isDiscontinuous = true
+        writer.isSlate = true
+        parameterSets = ParameterSets(parameterSets.format)
+    }
+
+    /// The source is back: what comes next is its own.
+    func endSlate() {
+        guard isSlating else { return }
+        isSlating = false
+        slateEncoder.close()
+        isDiscontinuous = true
+        writer.isSlate = false
+        // The source's own parameter sets are not known any more; the next keyframe brings them.
+        parameterSets = ParameterSets(parameterSets.format)
+        isPrimed = false
+    }
+
+    /// Encodes the slate, plainly and small, and publishes it.
+    func encodeSlate(_ picture: PictureBuffer, captured: Instant) {
+        if wantsKeyframe, captured - lastKeyframe >= Self.keyframeDistance {
+            wantsKeyframe = false
+            slateEncoder.requestKeyframe()
+        }
+        let codec = passed ?? (configuration.codec == .h265 ? .h265 : .h264)
+        do throws(EncodeError) {
+            try slateEncoder.encode(picture, as: codec, captured: captured) { info, unit in
+                if info.isKeyframe { absorbParameterSets(of: unit, NALFormat(info.codec)) }
+                publish(info, unit)
+            }
+            failure = nil
+        } catch {
+            statistics.failures += 1
+            if failure != error.description { log.error("slate not encoded", ["stream": name, "error": error]) }
+            failure = error.description
         }
     }
 
@@ -300,7 +373,8 @@ final class VideoStream {
 
     var status: JSON {
         let description = writer.store.description
-        let mode = passed != nil ? "passthrough" : writer.hasDemand ? "encoding" : "idle"
+        let mode =
+            isSlating ? "slate" : passed != nil ? "passthrough" : writer.hasDemand ? "encoding" : "idle"
         var members = [
             JSON.Member("name", .string(name)), JSON.Member("codec", .string(description.codec.name)),
             JSON.Member("width", JSON(description.width)), JSON.Member("height", JSON(description.height)),

@@ -128,6 +128,27 @@ package enum ConfigSchema {
                 "auto",
                 "Which encoder is used; auto tries them in this order and takes the first that really encodes."
             ),
+            ConfigKey(
+                .camera,
+                "on_demand",
+                .boolean,
+                "no",
+                "Whether the source is opened only while somebody watches, and for 10 s after."
+            ),
+            ConfigKey(
+                .camera,
+                "slate",
+                .boolean,
+                "yes",
+                "Whether a slate stands in for a source that is lost, in the same streams, so that viewers stay."
+            ),
+            ConfigKey(
+                .camera,
+                "slate_after",
+                .duration(.zero...(.seconds(60))),
+                "1s",
+                "How long the source is lost before the slate comes."
+            ),
         ]
         + videoKeys("main", codecs: ["auto", "h264", "h265"], size: "source", bitrate: "4M", ring: "8M")
         + videoKeys("sub", codecs: ["h264", "h265"], size: "640x360", bitrate: "640k", ring: "2M")

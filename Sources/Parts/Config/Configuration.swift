@@ -38,6 +38,10 @@ package struct CameraConfiguration: Sendable, Equatable {
     /// Where frames come from; `Capture` parses it.
     package let source: String
     package let encoder: EncoderChoice
+    /// Whether the source is connected only while somebody watches.
+    package let isOnDemand: Bool
+    /// How long a source is lost before the slate stands in for it; nil for never.
+    package let slateDelay: Duration?
     /// nil: the camera has no such stream.
     package let main: VideoStreamConfiguration?
     package let sub: VideoStreamConfiguration?

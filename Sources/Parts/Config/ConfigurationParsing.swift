@@ -103,6 +103,13 @@ extension Configuration {
                 }
                 stdin = stdin ?? camera.name
             }
+            if camera.isOnDemand, let scheme = SourceScheme(of: camera.source), scheme == .publish || scheme == .stdin {
+                table.report(
+                    "camera.\(camera.name)",
+                    "on_demand",
+                    "camera \(camera.name) cannot have on_demand: its source \(camera.source) is not ours to start"
+                )
+            }
             if let main = camera.main?.size, let sub = camera.sub?.size,
                 sub.width > main.width || sub.height > main.height
             {
@@ -155,6 +162,8 @@ extension CameraConfiguration {
         self.name = name
         source = table.text(section, "source")
         encoder = EncoderChoice(rawValue: table.text(section, "encoder")) ?? .auto
+        isOnDemand = table.boolean(section, "on_demand")
+        slateDelay = table.boolean(section, "slate") ? table.duration(section, "slate_after") : nil
         main = table.boolean("\(section).main", "enabled") ? VideoStreamConfiguration("\(section).main", table) : nil
         sub = table.boolean("\(section).sub", "enabled") ? VideoStreamConfiguration("\(section).sub", table) : nil
         jpeg = table.boolean("\(section).jpeg", "enabled") ? JPEGStreamConfiguration("\(section).jpeg", table) : nil

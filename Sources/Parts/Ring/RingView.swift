@@ -105,6 +105,9 @@ package final class RingView {
     /// True after the producer has ended in order.
     package var isEnded: Bool { words.acquire32(RingLayout.Header.flags) & RingLayout.Flags.endOfStream != 0 }
 
+    /// True while the newest frames stand in for a source that is lost.
+    package var isSlate: Bool { words.acquire32(RingLayout.Header.flags) & RingLayout.Flags.slate != 0 }
+
     /// Bytes published so far, skipped ends included.
     package var headPosition: UInt64 { words.relaxed64(RingLayout.Header.head) }
 

@@ -85,6 +85,11 @@ package final class RingWriter {
     /// Says what the frames from now on are.
     package func update(_ description: StreamDescription) throws(RingError) { try store.update(description) }
 
+    /// True while the newest frames stand in for a source that is lost; readers see it in the header's flags.
+    package var isSlate = false {
+        didSet { if isSlate != oldValue { store.setFlags(isSlate ? RingLayout.Flags.slate : 0) } }
+    }
+
     /// True while some reader wants frames to be made.
     package private(set) var hasDemand = false
 

@@ -45,6 +45,7 @@ extern "C" {
 
 /* Flags of the header. */
 #define APUS_RING_END_OF_STREAM (1u << 0)
+#define APUS_RING_SLATE_NOW (1u << 1) /* the newest frames stand in for a source that is lost */
 
 /* The first 4096 bytes. Fields marked (a) are read atomically. */
 struct apus_ring_header {

@@ -96,8 +96,8 @@ package final class PatternPainter {
     // MARK: What changes
 
     private func paintCharacters(_ text: [UInt8], on sheet: Sheet) {
-        let stride = sheet.picture.stride(ofPlane: 0)
-        sheet.picture.withPlane(0) { luma in
+        let picture = sheet.picture
+        picture.withPlane(0) { luma in
             var column = layout.margin
             for (index, character) in text.enumerated() {
                 // The clock stands on the left, the number ends at the right margin.
@@ -108,7 +108,7 @@ package final class PatternPainter {
                 if index < sheet.shown.count, sheet.shown[index] == character { continue }
                 let glyph = large.glyph(character)
                 let ink = index < CalendarTime.clockLength ? PatternLayout.white : PatternLayout.accent
-                Self.blit(glyph, at: (column, layout.largeTop), ink: ink, onto: &luma, stride, layout)
+                glyph.draw(at: (column, layout.largeTop), ink: ink, onto: &luma, of: picture)
             }
         }
         sheet.shown.removeAll(keepingCapacity: true)
@@ -135,7 +135,7 @@ package final class PatternPainter {
         var text: [UInt8] = Array("UTC ".utf8)
         time.appendDate(to: &text)
         var font = StrokeFont(capitalHeight: layout.smallCapital)
-        write(text, at: (layout.margin, layout.labelTop), font: &font, ink: PatternLayout.grey, on: sheet.picture)
+        font.write(text, at: (layout.margin, layout.labelTop), ink: PatternLayout.grey, on: sheet.picture)
     }
 
     private func restore(_ ball: PatternLayout.Ball, on picture: PictureBuffer) {
@@ -225,65 +225,12 @@ package final class PatternPainter {
         var small = StrokeFont(capitalHeight: layout.smallCapital)
         let frame = Array("FRAME".utf8)
         let right = layout.width - layout.margin
-        write(
-            frame,
-            at: (right - small.width(of: frame), layout.labelTop),
-            font: &small,
-            ink: PatternLayout.grey,
-            on: background
-        )
+        let grey = PatternLayout.grey
+        small.write(frame, at: (right - small.width(of: frame), layout.labelTop), ink: grey, on: background)
         let title = Array("APUS TEST PATTERN  \(cameraName)".utf8)
-        write(title, at: (layout.margin, layout.footTop), font: &small, ink: PatternLayout.grey, on: background)
+        small.write(title, at: (layout.margin, layout.footTop), ink: grey, on: background)
         let shape = Array("\(layout.width)*\(layout.height)  \(frameRate) FPS".utf8)
-        write(
-            shape,
-            at: (right - small.width(of: shape), layout.footTop),
-            font: &small,
-            ink: PatternLayout.grey,
-            on: background
-        )
-    }
-
-    private func write(
-        _ text: [UInt8],
-        at place: (Int, Int),
-        font: inout StrokeFont,
-        ink: UInt8,
-        on picture: PictureBuffer
-    ) {
-        let stride = picture.stride(ofPlane: 0)
-        var column = place.0
-        for character in text {
-            let glyph = font.glyph(character)
-            picture.withPlane(0) { luma in
-                Self.blit(glyph, at: (column, place.1), ink: ink, onto: &luma, stride, layout)
-            }
-            column += font.advance(of: character)
-        }
-    }
-
-    private static func blit(
-        _ glyph: StrokeFont.Glyph,
-        at place: (column: Int, row: Int),
-        ink: UInt8,
-        onto luma: inout MutableSpan<UInt8>,
-        _ stride: Int,
-        _ layout: PatternLayout
-    ) {
-        let end = (
-            column: min(glyph.width, layout.width - place.column), row: min(glyph.height, layout.height - place.row)
-        )
-        let start = (column: max(0, -place.column), row: max(0, -place.row))
-        guard start.column < end.column, start.row < end.row else { return }
-        let contrast = Int(ink) - Int(PatternLayout.panel)
-        for row in start.row..<end.row {
-            let from = row * glyph.width
-            let to = (place.row + row) * stride + place.column
-            for column in start.column..<end.column {
-                let level = Int(PatternLayout.panel) + contrast * Int(glyph.coverage[from + column]) / 255
-                luma[to + column] = UInt8(truncatingIfNeeded: level)
-            }
-        }
+        small.write(shape, at: (right - small.width(of: shape), layout.footTop), ink: grey, on: background)
     }
 
     private static func fill(_ bytes: inout MutableSpan<UInt8>, _ range: Range<Int>, _ level: UInt8) {
