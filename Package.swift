@@ -61,6 +61,7 @@ let package = Package(
         library("CSysTurboJPEG", pkgConfig: "libturbojpeg"),
         library("CSysOpenSSL", pkgConfig: "openssl"),
         library("CSysSRTP", pkgConfig: "libsrtp2"),
+        library("CSysCrypt", pkgConfig: "libcrypt"),
 
         // MARK: Values: the standard library only
         module("Values", "Bytes"),
@@ -84,7 +85,7 @@ let package = Package(
         module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
         module("Parts", "Crypto", uses: ["Bytes", "CSysOpenSSL"]),
         module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
-        module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System"]),
+        module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]),
         module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto"]),
         module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),

@@ -3,6 +3,7 @@
 
 import Config
 import Media
+import System
 import Testing
 
 @Suite("Configuration")
@@ -139,13 +140,44 @@ struct ConfigurationTests {
         #expect(found.map { $0.prefix(4) } == ["f:2:", "f:3:", "f:4:", "f:5:"])
     }
 
-    @Test("other listeners than loopback need auth = off")
-    func listen() {
-        #expect(faults("[rtsp]\nlisten = 0.0.0.0").first?.contains("set auth = off in [apus]") == true)
+    @Test("other listeners than loopback need users, or auth = off")
+    func listen() throws {
+        let users = "/tmp/apus-users-\(Random.uint64())"
+        let wide = "[apus]\nusers = \(users)\n[rtsp]\nlisten = 0.0.0.0"
+        #expect(faults(wide).first?.contains("apus user add NAME, or auth = off in [apus]") == true)
+        #expect(faults(wide).first?.contains(users) == true)
+        try File.replace(users, with: Array("# nobody\n\n".utf8).span, mode: 0o600)
+        defer { File.remove(users) }
+        #expect(faults(wide).count == 1)
+        try File.replace(users, with: Array("# one\n anna password=x\n".utf8).span, mode: 0o600)
+        #expect(faults(wide) == [])
         #expect(faults("[rtsp]\nlisten = ::").count == 1)
         #expect(faults("[apus]\nauth = off\n[rtsp]\nlisten = 0.0.0.0") == [])
         #expect(faults("[rtsp]\nlisten = ::1\n[http]\nlisten = 127.1.2.3") == [])
         #expect(faults("[rtsp]\nenabled = no\nlisten = 0.0.0.0") == [])
+    }
+
+    @Test("users are beside the configuration file, or where it says")
+    func users() throws {
+        func path(_ text: String, _ name: String) throws -> String {
+            try Configuration(parsing: text, name: name).users.path
+        }
+        #expect(try path("", "/etc/apus/apus.conf") == "/etc/apus/users")
+        #expect(try path("[apus]\nusers = people", "/etc/apus/apus.conf") == "/etc/apus/people")
+        #expect(try path("[apus]\nusers = /srv/people", "/etc/apus/apus.conf") == "/srv/people")
+    }
+
+    @Test("a users' file that is written anew makes another configuration")
+    func usersStamp() throws {
+        let users = "/tmp/apus-users-\(Random.uint64())"
+        let text = "[apus]\nusers = \(users)"
+        defer { File.remove(users) }
+        let before = try Configuration(parsing: text, name: "f")
+        try File.replace(users, with: Array("a".utf8).span, mode: 0o600)
+        let after = try Configuration(parsing: text, name: "f")
+
+        #expect(before != after)
+        #expect(try Configuration(parsing: text, name: "f") == after)
     }
 
     @Test("one port may serve two addresses, and port 0 any number")

@@ -33,4 +33,13 @@ struct CorpusTests {
             for length in 0...file.count { HTTPFuzz.chunked(file.span.extracting(0..<length)) }
         }
     }
+
+    @Test("challenges and credentials of the corpus keep the rules, also when they are cut anywhere")
+    func authentication() throws {
+        let files = try corpus("HTTPAuthentication")
+        #expect(!files.isEmpty)
+        for file in files {
+            for length in 0...file.count { HTTPFuzz.authentication(file.span.extracting(0..<length)) }
+        }
+    }
 }

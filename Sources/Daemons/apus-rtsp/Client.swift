@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One RTSP connection: requests in, responses and packets out.
 
+import Access
 import Bytes
 import Config
 import FanOut
@@ -32,7 +33,13 @@ final class Client {
     var inlet = Inlet.plain
     /// RTSP that has come in another wrapping than its own, unwrapped and not yet taken.
     var carried: [UInt8] = []
-    private var parser = RTSPParser()
+    /// Who the client is.
+    var access: AccessSession
+    /// A request that is looked at later, since attempts from its address failed.
+    var held: (request: RTSPRequest, timer: LoopTimer)?
+    /// True once a request was served: the connection is no mere burden any more.
+    var isEstablished = false
+    private var parser: RTSPParser
     private let began: Instant
 
     /// TLS has to be agreed on within this time.
@@ -45,10 +52,20 @@ final class Client {
         self.connection = connection
         self.server = server
         began = server.loop.now
+        let configuration = server.configuration
+        parser = RTSPParser(
+            limits: .init(bytes: configuration.maximumRequest, headers: configuration.maximumHeaders)
+        )
+        access = AccessSession(
+            host: connection.peer.host,
+            isPrivate: connection.peer.isLoopback || connection.isEncrypted,
+            trustsConnection: true
+        )
         session = ServerSession(
             identifier: String(Random.uint64(), radix: 16, uppercase: true),
             server: server.product,
-            timeout: server.configuration.sessionTimeout,
+            timeout: configuration.sessionTimeout,
+            maximumTracks: configuration.maximumTracks,
             at: server.loop.now
         )
     }
@@ -67,6 +84,8 @@ final class Client {
             close("no TLS handshake")
         } else if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
             close("the client takes nothing")
+        } else if !isEstablished, !isTunnelInput, now - began > server.configuration.firstRequestTimeout {
+            close("no request that could be served")
         } else if !isTunnelInput, session.hasExpired(at: now) {
             close("no sign of life")
         }
@@ -80,6 +99,8 @@ final class Client {
     }
 
     private func end(_ reason: String) {
+        held?.timer.cancel()
+        held = nil
         endDescribe()
         stopPlaying(reason)
         release()
@@ -111,7 +132,7 @@ final class Client {
     /// Takes RTSP off the front of `input`.
     private func take(_ input: inout [UInt8]) {
         var taken = 0
-        while connection.isOpen, !session.isAnswering {
+        while connection.isOpen, !session.isAnswering, held == nil {
             let rest = input.span.extracting(taken...)
             do throws(WireError) {
                 let (consumed, item) = try parser.parse(rest)
@@ -169,9 +190,11 @@ final class Client {
         connection.closeWhenSent()
     }
 
-    private func answer(_ request: RTSPRequest) {
+    /// Answers a request, or begins to.
+    func answer(_ request: RTSPRequest) {
         server.log.debug("request", ["client": id, "method": request.method.name])
         guard request.version != .http else { return answerHTTP(request) }
+        guard mayProceed(request) else { return }
         switch session.handle(request, at: server.loop.now) {
         case .respond(let response): send(response)
         case .describe(let address, let wantsBackchannel): describe(address, wantsBackchannel: wantsBackchannel)

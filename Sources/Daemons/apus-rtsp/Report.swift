@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the server tells of itself over the control socket.
 
+import Access
 import Bytes
 import Control
 import FanOut
@@ -20,6 +21,8 @@ final class Report {
     func status() -> [JSON.Member] {
         [
             JSON.Member("clients", JSON(server.clients.count)),
+            JSON.Member("users_required", .boolean(server.access.isRequired)),
+            JSON.Member("locked", .array(server.access.locked(at: server.loop.now).map { .string($0.host) })),
             JSON.Member("streams", .array(server.streams.map(stream))),
         ]
     }
@@ -53,6 +56,7 @@ final class Report {
             JSON.Member("id", JSON(client.id)),
             JSON.Member("peer", .string(client.connection.peer.description)),
             JSON.Member("carrier", .string(client.carrierName)),
+            JSON.Member("user", JSON(client.access.user?.name)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("received", JSON(client.connection.bytesReceived)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The RTSP server: listener, clients, streams, time limits.
 
+import Access
 import Bytes
 import Config
 import Control
@@ -27,7 +28,9 @@ final class Server {
     private(set) var streams: [Stream] = []
     private(set) lazy var report = Report(self)
     /// Which connections are the halves of HTTP tunnels.
-    var tunnels = TunnelTable()
+    var tunnels: TunnelTable
+    /// Who may do what.
+    var access: Access
 
     private let context: DaemonContext
     private let hub: ConnectionHub
@@ -53,6 +56,12 @@ final class Server {
         guard let address = SocketAddress(host: configuration.rtsp.listen, port: configuration.rtsp.port) else {
             throw Failure(.usage, "[rtsp] listen = \(configuration.rtsp.listen) is no address")
         }
+        do throws(ConfigError) {
+            access = try Access.load(configuration, log)
+        } catch {
+            throw Failure(.usage, error.description)
+        }
+        tunnels = TunnelTable(halfOpenLimit: configuration.rtsp.maximumHalfOpenTunnels)
         security = try configuration.tls.map { try Security($0, log) }
         if !configuration.rtsp.requiresEncryption { plain = try listen("rtsp", address) }
         if security != nil {
@@ -89,8 +98,16 @@ final class Server {
         return http.isEnabled && http.port != 0 ? http.port : nil
     }
 
+    /// The camera that an address is about; nil for one that there is not.
+    func camera(_ address: RTSPAddress) -> String? { find(address)?.camera }
+
     /// The stream at an address: `/cam`, `/cam/sub`, and short names for the first camera.
     func stream(_ address: RTSPAddress) -> Stream? {
+        guard let (camera, kind) = find(address) else { return nil }
+        return streams.first { $0.camera == camera && $0.kind == kind }
+    }
+
+    private func find(_ address: RTSPAddress) -> (camera: String, kind: Stream.Kind)? {
         let cameras = context.configuration.cameras.map(\.name)
         var rest = address.segments[...]
         let camera: String
@@ -101,7 +118,7 @@ final class Server {
             camera = cameras[0]
         }
         guard rest.count <= 1, let kind = Self.kind(rest.first) else { return nil }
-        return streams.first { $0.camera == camera && $0.kind == kind }
+        return (camera, kind)
     }
 
     /// The camera that somebody may publish at an address.
@@ -216,13 +233,21 @@ final class Server {
         _ peer: SocketAddress,
         _ security: Security?
     ) throws(SystemError) {
-        guard clients.count < configuration.maximumClients else {
-            log.warn("too many clients", ["peer": peer, "limit": configuration.maximumClients])
-            var bytes: [UInt8] = []
-            RTSPResponse(.notEnoughBandwidth).serialize(into: &bytes)
-            // Without a handshake there is no telling a client of RTSPS why.
-            if security == nil { _ = try Socket.send(socket.raw, bytes.span) }
-            return
+        let host = peer.host
+        if !peer.isLoopback {
+            let count = clients.values.count { $0.access.host == host }
+            let limit = configuration.maximumClientsPerAddress
+            guard count < limit else {
+                return try refuse(socket, peer, security, "too many clients of one address", limit)
+            }
+        }
+        if clients.count >= configuration.maximumClients {
+            // A flood of connections that say nothing must not keep others out.
+            let idle = clients.values.filter { !$0.isEstablished && !$0.isTunnelInput }.min { $0.id < $1.id }
+            guard let idle else {
+                return try refuse(socket, peer, security, "too many clients", configuration.maximumClients)
+            }
+            idle.close("makes room for another")
         }
         Socket.setOption(socket.raw, .unsentLowWater, Self.unsentLimit)
         Socket.setOption(socket.raw, .keepAlive, 1)
@@ -232,6 +257,20 @@ final class Server {
         let client = Client(lastClient, Connection(hub, socket: socket, peer: peer, tls: engine), self)
         try client.start()
         clients[client.id] = client
+    }
+
+    private func refuse(
+        _ socket: consuming FileDescriptor,
+        _ peer: SocketAddress,
+        _ security: Security?,
+        _ reason: String,
+        _ limit: Int
+    ) throws(SystemError) {
+        log.warn(reason, ["peer": peer, "limit": limit])
+        var bytes: [UInt8] = []
+        RTSPResponse(.notEnoughBandwidth).serialize(into: &bytes)
+        // Without a handshake there is no telling a client of RTSPS why.
+        if security == nil { _ = try Socket.send(socket.raw, bytes.span) }
     }
 
     private func checkTime() {
@@ -263,7 +302,10 @@ final class Server {
         guard new.rtsp.listen == old.rtsp.listen, new.rtsp.isEnabled == old.rtsp.isEnabled else {
             return false
         }
+        guard new.rtsp.maximumHalfOpenTunnels == old.rtsp.maximumHalfOpenTunnels else { return false }
+        access.take(new, log)
         serve(new.cameras)
+        for client in clients.values { client.usersChanged() }
         return true
     }
 }

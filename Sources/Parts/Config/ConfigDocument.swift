@@ -9,6 +9,8 @@
 package struct ConfigDocument: Sendable, Equatable {
     /// Longer lines are refused, in bytes.
     package static let maximumLineLength = 4096
+    /// What a document is called that no file stands behind.
+    package static let defaultsName = "defaults"
     /// Longer files are refused, in lines.
     package static let maximumLines = 20_000
 

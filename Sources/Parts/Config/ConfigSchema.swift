@@ -104,7 +104,33 @@ package enum ConfigSchema {
                 "auth",
                 .choice(["on", "off"]),
                 "on",
-                "Off serves everybody who can reach a listener; without it, listeners are bound to loopback only."
+                "Off serves everybody who can reach a listener. On asks for users; while there are none, everybody on this "
+                    + "machine is served, and other listeners than loopback are an error."
+            ),
+            ConfigKey(
+                .fixed("apus"),
+                "users",
+                .text,
+                "auto",
+                .live,
+                "The file of users, which apus user writes; auto is the file users beside this one, and without a "
+                    + "configuration file ~/.config/apus/users (root: /etc/apus/users)."
+            ),
+            ConfigKey(
+                .fixed("apus"),
+                "auth_failures",
+                .integer(2...1000),
+                "10",
+                .live,
+                "So many failed attempts lock an address (of IPv6, the /64); before, each is slowed more than the last."
+            ),
+            ConfigKey(
+                .fixed("apus"),
+                "auth_lockout",
+                .duration(.seconds(1)...(.seconds(86_400))),
+                "5m",
+                .live,
+                "How long an address stays locked. Who is connected and authenticated is not touched."
             ),
             ConfigKey(
                 .fixed("log"),
@@ -235,6 +261,54 @@ package enum ConfigSchema {
                 ),
                 ConfigKey(
                     .fixed("rtsp"),
+                    "max_clients_per_address",
+                    .integer(1...10_000),
+                    "64",
+                    .live,
+                    "More connections from one address are refused; loopback addresses may have as many as there can be."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "max_tracks",
+                    .integer(1...4),
+                    "4",
+                    .live,
+                    "More tracks cannot be set up on one connection."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "max_request",
+                    .bytes((1 << 10)...(1 << 16)),
+                    "64k",
+                    .live,
+                    "A request with a larger body, or a larger head (at most 16k), ends its connection."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "max_headers",
+                    .integer(8...64),
+                    "64",
+                    .live,
+                    "A request with more header lines ends its connection."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "max_half_open_tunnels",
+                    .integer(1...1000),
+                    "64",
+                    "More HTTP tunnels that wait for their other half are refused."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "first_request_timeout",
+                    .duration(.seconds(1)...(.seconds(600))),
+                    "10s",
+                    .live,
+                    "A connection that has made no request that was served by then, where there are users by one of them, is "
+                        + "closed. If max_clients is reached, the oldest such connection makes room."
+                ),
+                ConfigKey(
+                    .fixed("rtsp"),
                     "session_timeout",
                     .duration(.seconds(10)...(.seconds(3600))),
                     "1m",
@@ -337,7 +411,7 @@ package enum ConfigSchema {
                 "listen",
                 .address,
                 "127.0.0.1",
-                "The address to listen on, * for all; others than loopback need auth = off in [apus]."
+                "The address to listen on, * for all; others than loopback need users, or auth = off in [apus]."
             ),
             ConfigKey(pattern, "port", .integer(0...65_535), "\(port)", "The TCP port; 0 takes a free one."),
             ConfigKey(

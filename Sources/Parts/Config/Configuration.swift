@@ -6,6 +6,11 @@ package import Media
 /// Everything that can be configured, with defaults filled in.
 package struct Configuration: Sendable, Equatable {
     package let authentication: AuthenticationMode
+    package let users: UsersLocation
+    /// So many failed attempts lock an address.
+    package let maximumFailures: Int
+    /// How long an address stays locked.
+    package let lockout: Duration
     package var log: LogConfiguration
     /// In the file's order, never empty; the first one also has the short addresses.
     package let cameras: [CameraConfiguration]
@@ -20,7 +25,7 @@ package struct Configuration: Sendable, Equatable {
 
 /// Who is served.
 package enum AuthenticationMode: String, Sendable {
-    /// Only users; as there are none yet, only this machine.
+    /// Only users; while there are none, only this machine.
     case on
     /// Everybody who can reach a listener.
     case off
@@ -127,6 +132,16 @@ package struct RTSPConfiguration: Sendable, Equatable {
     package let tlsPort: UInt16
     /// True: nothing goes out or comes in unencrypted.
     package let requiresEncryption: Bool
+    package let maximumClientsPerAddress: Int
+    /// Tracks set up on one connection.
+    package let maximumTracks: Int
+    /// Bytes of a request's body, and of its head.
+    package let maximumRequest: Int
+    /// Header lines of a request.
+    package let maximumHeaders: Int
+    package let maximumHalfOpenTunnels: Int
+    /// How long a connection may take until its first request is served.
+    package let firstRequestTimeout: Duration
 }
 
 /// `[http]`.

@@ -19,6 +19,9 @@ extension Configuration {
         var table = ConfigTable(document, issues: issues)
         let cameras = table.cameras.isEmpty ? ["cam"] : table.cameras
         authentication = AuthenticationMode(rawValue: table.text("apus", "auth")) ?? .on
+        users = UsersLocation(table.text("apus", "users"), configuration: document.name)
+        maximumFailures = table.integer("apus", "auth_failures")
+        lockout = table.duration("apus", "auth_lockout")
         log = LogConfiguration(level: table.text("log", "level"))
         self.cameras = cameras.map { CameraConfiguration(name: $0, table) }
         tls = TLSConfiguration(table)
@@ -33,7 +36,7 @@ extension Configuration {
 
     /// The configuration of an empty file.
     package static func standard() throws(ConfigError) -> Configuration {
-        try Configuration(ConfigDocument(name: "defaults"))
+        try Configuration(ConfigDocument(name: ConfigDocument.defaultsName))
     }
 
     private func checkListeners(_ table: inout ConfigTable) {
@@ -44,12 +47,14 @@ extension Configuration {
             (section: "http", key: "port", isOpen: http.isEnabled, address: http.listen, port: http.port),
         ]
         for (index, listener) in listeners.enumerated() where listener.isOpen {
-            if listener.key == "port", authentication == .on, !isLoopback(listener.address) {
+            if listener.key == "port", authentication == .on, !isLoopback(listener.address),
+                !users.hasUsers
+            {
                 table.report(
                     listener.section,
                     "listen",
-                    "listen = \(listener.address) in [\(listener.section)] would serve others without users being "
-                        + "configured; set auth = off in [apus] if that is meant"
+                    "listen = \(listener.address) in [\(listener.section)] would serve others, and there are "
+                        + "no users in \(users.path): apus user add NAME, or auth = off in [apus] if that is meant"
                 )
             }
             for other in listeners[..<index] where other.isOpen && other.port == listener.port && other.port != 0 {
@@ -218,6 +223,12 @@ extension RTSPConfiguration {
         sessionTimeout = table.duration("rtsp", "session_timeout")
         tlsPort = UInt16(table.integer("rtsp", "tls_port"))
         requiresEncryption = table.text("rtsp", "encryption") == "required"
+        maximumClientsPerAddress = table.integer("rtsp", "max_clients_per_address")
+        maximumTracks = table.integer("rtsp", "max_tracks")
+        maximumRequest = table.integer("rtsp", "max_request")
+        maximumHeaders = table.integer("rtsp", "max_headers")
+        maximumHalfOpenTunnels = table.integer("rtsp", "max_half_open_tunnels")
+        firstRequestTimeout = table.duration("rtsp", "first_request_timeout")
     }
 }
 

@@ -128,7 +128,7 @@ extension AuthenticationField {
         @_lifetime(self: copy self)
         private mutating func token68() -> String? {
             var end = offset
-            while end < bytes.count, Base64.isToken68(bytes[end]) { end += 1 }
+            while end < bytes.count, Self.isToken68(bytes[end]) { end += 1 }
             guard end > offset else { return nil }
             while end < bytes.count, bytes[end] == UInt8(ascii: "=") { end += 1 }
             var behind = end
@@ -136,6 +136,15 @@ extension AuthenticationField {
             guard behind == bytes.count || bytes[behind] == Syntax.comma else { return nil }
             defer { offset = behind }
             return text(offset..<end)
+        }
+
+        private static func isToken68(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-._~+/".utf8.contains(byte)
+            }
         }
 
         @_lifetime(self: copy self)
@@ -209,7 +218,7 @@ package struct BasicCredentials: Sendable, Equatable {
 
     /// Takes them out of an `Authorization` value; nil if it is of another scheme or malformed.
     package init?(_ field: AuthenticationField) {
-        guard field.scheme == "basic", let token = field.token, let bytes = Base64.decode(token.utf8),
+        guard field.scheme == "basic", let token = field.token, let bytes = try? Base64.decode(token),
             let colon = bytes.firstIndex(of: Syntax.colon),
             let user = String(validating: bytes[..<colon], as: UTF8.self),
             let password = String(validating: bytes[(colon + 1)...], as: UTF8.self)
@@ -218,5 +227,8 @@ package struct BasicCredentials: Sendable, Equatable {
     }
 
     /// The `Authorization` value.
-    package var header: String { "Basic " + Base64.encode("\(user):\(password)".utf8) }
+    package var header: String {
+        let bytes = Array("\(user):\(password)".utf8)
+        return "Basic " + Base64.encode(bytes.span)
+    }
 }

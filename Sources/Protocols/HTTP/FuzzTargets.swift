@@ -28,6 +28,37 @@ package enum HTTPFuzz {
         )
     }
 
+    /// Reads `bytes` as credentials and as challenges; what was read stays within its limits and fits together.
+    package static func authentication(_ bytes: Span<UInt8>) {
+        if let field = try? AuthenticationField(credentials: bytes) {
+            check(field)
+            let challenges = try? AuthenticationField.challenges(bytes)
+            precondition(challenges == [field], "credentials and challenges have one syntax")
+            if let digest = DigestCredentials(field) {
+                precondition(digest.response.utf8.count == (digest.algorithm.isSHA256 ? 64 : 32), "response's length")
+            }
+            _ = BasicCredentials(field)
+        }
+        let challenges = (try? AuthenticationField.challenges(bytes)) ?? []
+        precondition(challenges.count <= AuthenticationField.challengeLimit, "challenges over their limit")
+        for challenge in challenges { check(challenge) }
+        var client = AuthenticationClient(user: "u\"\\", password: "p", allowsBasic: true)
+        guard client.take(challenges) else { return }
+        let hashes = DigestHashes(
+            md5: { _ in String(repeating: "0", count: 32) },
+            sha256: { _ in String(repeating: "0", count: 64) }
+        )
+        let value = Array((client.authorization(method: "GET", uri: "/", clientNonce: "c", hashes) ?? "").utf8)
+        guard value.count <= AuthenticationField.byteLimit else { return }
+        let answer = try? AuthenticationField(credentials: value.span)
+        precondition(answer != nil, "a client's answer is read back")
+    }
+
+    private static func check(_ field: AuthenticationField) {
+        precondition(field.parameters.count <= AuthenticationField.parameterLimit, "parameters over their limit")
+        precondition(field.token == nil || field.parameters.isEmpty, "a token and parameters")
+    }
+
     /// All requests and refusals in `bytes`, fed `step` bytes at a time.
     ///
     /// Interim responses are left out, since whether one is wanted does depend on what has come already.

@@ -17,6 +17,22 @@ package struct RTSPParser: Sendable {
     /// Bytes that the caller's buffer must be able to hold.
     package static let maximumItem = maximumHead + maximumBody
 
+    /// What one message may have; never more than the constants above allow.
+    package struct Limits: Sendable, Hashable {
+        /// Bytes of the head, and of the body.
+        package let bytes: Int
+        /// Header lines.
+        package let headers: Int
+
+        package init(bytes: Int = maximumBody, headers: Int = RTSPHeaders.maximumCount) {
+            self.bytes = bytes
+            self.headers = min(headers, RTSPHeaders.maximumCount)
+        }
+
+        var head: Int { min(bytes, maximumHead) }
+        var body: Int { min(bytes, maximumBody) }
+    }
+
     /// What was found.
     package enum Item: Sendable, Hashable {
         case request(RTSPRequest)
@@ -36,12 +52,19 @@ package struct RTSPParser: Sendable {
     private var searched = 0
     /// True for a client, which leaves out header lines that it cannot read; a server refuses them.
     private let isTolerant: Bool
+    private let limits: Limits
     /// True once a header line was left out.
     var hasLeftOutHeaders = false
 
-    package init() { isTolerant = false }
+    package init(limits: Limits = Limits()) {
+        isTolerant = false
+        self.limits = limits
+    }
 
-    init(isTolerant: Bool) { self.isTolerant = isTolerant }
+    init(isTolerant: Bool) {
+        self.isTolerant = isTolerant
+        limits = Limits()
+    }
 
     /// Takes the first item of `bytes`; consumes nothing if it is not complete yet.
     ///
@@ -80,7 +103,7 @@ package struct RTSPParser: Sendable {
 
     /// The index behind the empty line that ends the head; nil if it is not there yet.
     private mutating func headEnd(_ bytes: Span<UInt8>) throws(WireError) -> Int? {
-        let limit = min(bytes.count, Self.maximumHead)
+        let limit = min(bytes.count, limits.head)
         var index = searched
         while index < limit {
             if bytes[index] == UInt8(ascii: "\n") {
@@ -90,7 +113,7 @@ package struct RTSPParser: Sendable {
             }
             index += 1
         }
-        guard limit < Self.maximumHead else { throw .limit(field: "RTSP head", limit: Self.maximumHead) }
+        guard limit < limits.head else { throw .limit(field: "RTSP head", limit: limits.head) }
         // An end of line may be cut in three.
         searched = max(0, limit - 2)
         return nil
@@ -101,8 +124,8 @@ package struct RTSPParser: Sendable {
         guard let first = try lines.next(limit: Self.maximumLine) else { throw .truncated(needed: 1, available: 0) }
         var headers = RTSPHeaders()
         while let line = try lines.next(limit: Self.maximumHead) {
-            guard headers.fields.count < RTSPHeaders.maximumCount else {
-                throw .limit(field: "RTSP headers", limit: RTSPHeaders.maximumCount)
+            guard headers.fields.count < limits.headers else {
+                throw .limit(field: "RTSP headers", limit: limits.headers)
             }
             do throws(WireError) {
                 let (name, value) = try Self.header(line)
@@ -116,6 +139,7 @@ package struct RTSPParser: Sendable {
         var bodyLength = try Self.contentLength(headers)
         // What follows HTTP's head belongs to whoever the connection is handed to: a tunnel has no end of body.
         if case .request(let request) = message, request.version == .http { bodyLength = 0 }
+        guard bodyLength <= limits.body else { throw .limit(field: "RTSP body", limit: limits.body) }
         pending = (message, head.count, bodyLength)
     }
 
@@ -164,7 +188,6 @@ package struct RTSPParser: Sendable {
             result = length
         }
         guard let result else { return 0 }
-        guard result <= maximumBody else { throw .limit(field: "RTSP body", limit: maximumBody) }
         return result
     }
 

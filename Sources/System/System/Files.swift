@@ -154,6 +154,16 @@ package enum File {
         }
     }
 
+    /// A text that is another one once the file was written or replaced; nil if it is not there. C: `stat`.
+    package static func stamp(_ path: String) -> String? {
+        var status = stat()
+        // Safe: `status` is valid for the call.
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        let (written, changed) = (status.st_mtim, status.st_ctim)
+        return
+            "\(status.st_ino)-\(status.st_size)-\(written.tv_sec).\(written.tv_nsec)-\(changed.tv_sec).\(changed.tv_nsec)"
+    }
+
     /// The type and permissions of a file, nil if it is not there. C: `stat`.
     package static func mode(_ path: String) -> UInt32? {
         var status = stat()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `apus config`: check, look up, set, save, reload, and the reference.
 
+import Access
 import Config
 import Control
 import Daemon
@@ -27,6 +28,7 @@ enum ConfigCommand {
         let path = try arguments.operands.first ?? path(arguments)
         do {
             let configuration = try Configuration.load(path)
+            _ = try UserList.load(configuration.users.path)
             let count = configuration.cameras.count
             let text =
                 arguments.has("--json")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration that an instance runs with: the file, then what the command line says on top.
 
+import Access
 import Config
 import Daemon
 import System
@@ -37,15 +38,23 @@ struct ConfigurationSource {
         } catch {
             throw Failure(.usage, error.description)
         }
+        let configuration: Configuration
         do throws(ConfigError) {
-            return (document, try Configuration(document, issues: issues))
+            configuration = try Configuration(document, issues: issues)
         } catch {
             throw Failure(.usage, describe(error, document))
         }
+        do throws(ConfigError) {
+            // Read for its faults, which are better told before anything is started or changed.
+            _ = try UserList.load(configuration.users.path)
+        } catch {
+            throw Failure(.usage, error.description)
+        }
+        return (document, configuration)
     }
 
     private func merge() throws(ConfigError) -> (ConfigDocument, [ConfigIssue]) {
-        var document = ConfigDocument(name: "defaults")
+        var document = ConfigDocument(name: ConfigDocument.defaultsName)
         var issues: [ConfigIssue] = []
         if let file { (document, issues) = try ConfigDocument.load(file) }
         if !cameras.isEmpty {
@@ -55,6 +64,9 @@ struct ConfigurationSource {
             document.removeSections { $0.hasPrefix("camera.") }
             for camera in cameras { document.set("camera.\(camera.name)", "source", to: camera.source) }
         }
+        // The daemons read another file in another place, and have to find the same users.
+        let users = UsersLocation(document.value("apus", "users") ?? "auto", configuration: document.name)
+        document.set("apus", "users", to: users.path)
         if let rtspPort { document.set("rtsp", "port", to: "\(rtspPort)") }
         if let httpPort { document.set("http", "port", to: "\(httpPort)") }
         return (document, issues)

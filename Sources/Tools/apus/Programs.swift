@@ -50,7 +50,7 @@ extension Configuration {
         let streams = cameras.map {
             "\($0.name) \($0.main != nil) \($0.sub != nil) \($0.jpeg != nil) \($0.audio != nil)"
         }
-        let shared = "\(log) \(authentication) \(streams)"
+        let shared = "\(log) \(authentication) \(users) \(maximumFailures) \(lockout) \(streams)"
         if rtsp.isEnabled {
             let path = try programs.path("apus-rtsp")
             plans.append(

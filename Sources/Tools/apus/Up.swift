@@ -140,8 +140,11 @@ final class Up {
 
     private func becameReady() {
         relay.pass()
-        if configuration.authentication == .on {
-            log.info("listeners are bound to loopback only; others are served with auth = off in [apus] and listen set")
+        if configuration.authentication == .on, !configuration.users.hasUsers {
+            log.info(
+                "no users: listeners are bound to loopback only, and serve everybody there; apus user add NAME adds one",
+                ["file": configuration.users.path]
+            )
         }
         let listeners = listeners()
         keepPorts(listeners)

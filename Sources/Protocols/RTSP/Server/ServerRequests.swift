@@ -36,7 +36,7 @@ extension ServerSession {
             }
             guard request.headers["Session"] != nil else { return .respond(response(.sessionNotFound, sequence)) }
             // A track that is set up once more changes its transport (RFC 2326 §10.4).
-            guard tracks.contains(where: { $0.isSame(track, control) }) || tracks.count < Self.maximumTracks else {
+            guard tracks.contains(where: { $0.isSame(track, control) }) || tracks.count < trackLimit else {
                 return .respond(response(.notEnoughBandwidth, sequence))
             }
         }

@@ -32,6 +32,8 @@ package struct ServerSession: Sendable {
     package let server: String
     /// How long a session lives without a sign of life, unless its connection carries its packets.
     package let timeout: Duration
+    /// More tracks cannot be set up.
+    let trackLimit: Int
     /// The tracks set up, in the order of their SETUP.
     package internal(set) var tracks: [Track] = []
     var phase = Phase.initial
@@ -46,7 +48,14 @@ package struct ServerSession: Sendable {
     private var lastActivity: Instant
 
     /// Starts without a session.
-    package init(identifier: String, server: String, timeout: Duration = ServerSession.timeout, at now: Instant) {
+    package init(
+        identifier: String,
+        server: String,
+        timeout: Duration = ServerSession.timeout,
+        maximumTracks: Int = ServerSession.maximumTracks,
+        at now: Instant
+    ) {
+        trackLimit = min(maximumTracks, Self.maximumTracks)
         self.identifier = identifier
         self.server = server
         self.timeout = timeout
@@ -61,6 +70,9 @@ package struct ServerSession: Sendable {
 
     /// True between RECORD and PAUSE or TEARDOWN.
     package var isRecording: Bool { phase == .recording }
+
+    /// True from ANNOUNCE on: packets come from the client.
+    package var isPublishing: Bool { records }
 
     /// When the session expires; nil while packets on the connection itself show that the client is there.
     package var deadline: Instant? {

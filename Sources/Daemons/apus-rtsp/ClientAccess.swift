@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a client may do what it asks for: 401, 403, or later.
+
+import Access
+import Bytes
+import FanOut
+import Log
+import Loop
+import RTSP
+import System
+
+extension Client {
+    /// True if the request may be carried out; else it is answered, or held until it may be looked at.
+    func mayProceed(_ request: RTSPRequest) -> Bool {
+        // OPTIONS tells nothing of any camera, and clients send it before they know that they need a password.
+        guard request.method != .options else {
+            if !server.access.isRequired { isEstablished = true }
+            return true
+        }
+        guard request.version == .rtsp10, let address = RTSPAddress(request.target) else { return true }
+        let before = access.user
+        let decision = access.decide(
+            AccessRequest(
+                method: request.method.name,
+                uri: request.target,
+                authorization: request.headers["Authorization"],
+                permission: permission(for: request),
+                camera: server.camera(address)
+            ),
+            &server.access,
+            at: server.loop.now
+        )
+        switch decision {
+        case .granted(let user):
+            isEstablished = true
+            if let user, before?.name != user.name {
+                server.log.info("authenticated", ["client": id, "peer": connection.peer, "user": user])
+            }
+            return true
+        case .challenge(let values):
+            if request.headers["Authorization"] != nil {
+                server.log.info("not authenticated", ["client": id, "peer": connection.peer])
+            }
+            refuse(
+                request,
+                .init(.unauthorized, "a user and password are needed"),
+                values.map { ("WWW-Authenticate", $0) }
+            )
+        case .forbidden(let user):
+            server.log.info(
+                "not allowed",
+                ["client": id, "peer": connection.peer, "user": user, "uri": address.streamURL]
+            )
+            refuse(request, .init(.forbidden, "\(user) may not do that here"))
+        case .slowed(let until): hold(request, until)
+        case .locked(let until):
+            let seconds = max(1, Int((until - server.loop.now).seconds.rounded(.up)))
+            server.log.warn("locked out", ["client": id, "peer": connection.peer, "seconds": seconds])
+            refuse(
+                request,
+                .init(.forbidden, "too many failed attempts; try again in \(seconds) s"),
+                [("Retry-After", "\(seconds)")]
+            )
+            connection.closeWhenSent()
+        }
+        return false
+    }
+
+    /// Ends what the user may not have any more; called when the users have changed.
+    func usersChanged() {
+        guard server.access.isRequired else { return }
+        guard let stream = playback?.stream else { return }
+        let user = access.currentUser(server.access)
+        if user?.may(.view, stream.camera) != true { close("the user may not watch any more") }
+    }
+
+    private func permission(for request: RTSPRequest) -> Permission {
+        switch request.method {
+        case .announce, .record: .publish
+        case .setup, .pause, .teardown, .getParameter, .setParameter: session.isPublishing ? .publish : .view
+        default: .view
+        }
+    }
+
+    private func refuse(
+        _ request: RTSPRequest,
+        _ refusal: ServerSession.Refusal,
+        _ headers: [(name: String, value: String)] = []
+    ) {
+        send(session.refuse(request, refusal, headers: headers, at: server.loop.now))
+    }
+
+    private func hold(_ request: RTSPRequest, _ until: Instant) {
+        let timer = server.loop.timer(after: until - server.loop.now) { [unowned self] in
+            held = nil
+            answer(request)
+            takeInputLater()
+        }
+        held = (request, timer)
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may do what: the users of a daemon, and the answer to a request's Authorization.
+
+package import Bytes
+package import Config
+import Crypto
+import HTTP
+
+/// What access depends on in a request.
+package struct AccessRequest: Sendable {
+    /// As it stands in the request line.
+    package var method: String
+    /// As it stands in the request line.
+    package var uri: String
+    /// The `Authorization` value; nil without one.
+    package var authorization: String?
+    /// What the request is to do, and with which camera; nil for a camera that does not exist.
+    package var permission: Permission
+    package var camera: String?
+
+    package init(
+        method: String,
+        uri: String,
+        authorization: String?,
+        permission: Permission,
+        camera: String?
+    ) {
+        self.method = method
+        self.uri = uri
+        self.authorization = authorization
+        self.permission = permission
+        self.camera = camera
+    }
+}
+
+/// What becomes of a request.
+package enum AccessDecision: Sendable, Equatable {
+    /// It is carried out; nil for everybody, where no users are asked for.
+    case granted(User?)
+    /// It is answered 401 with these `WWW-Authenticate` values.
+    case challenge([String])
+    /// It is answered 403: the user may not do that.
+    case forbidden(User)
+    /// It is asked again then, and nothing of the connection is answered before: attempts from its address failed.
+    case slowed(until: Instant)
+    /// It is answered 403 with the rest of the time: too many attempts from its address failed.
+    case locked(until: Instant)
+}
+
+/// The users of a daemon, and the addresses that failed to be one.
+///
+/// One for the whole daemon; each connection has an `AccessSession` beside it.
+package struct Access {
+    /// The realm of all passwords; the Digest hashes in the users' file depend on it.
+    package static let realm = "Apus"
+
+    static let hashes = DigestHashes(md5: { Hash.md5.hexDigest($0) }, sha256: { Hash.sha256.hexDigest($0) })
+
+    /// When addresses are locked, and for how long.
+    package struct Limits: Sendable, Equatable {
+        /// So many failed attempts lock an address.
+        package var failures: Int
+        package var lockout: Duration
+
+        package init(failures: Int, lockout: Duration) {
+            self.failures = failures
+            self.lockout = lockout
+        }
+    }
+
+    package var limits: Limits
+    /// Whether users are asked for at all.
+    package private(set) var isRequired: Bool
+    private var users: [String: User] = [:]
+    var ledger = AddressLedger()
+    /// The same in every challenge of this daemon.
+    let opaque: String
+    /// A secret of nobody, so that an unknown user costs as much time as a known one.
+    private let nobody: Secret
+    private let random: (Int) -> [UInt8]
+
+    /// Starts with users; without any, or with authentication off, everybody is granted everything.
+    ///
+    /// - Parameter random: unpredictable bytes, for nonces.
+    package init(
+        _ users: UserList,
+        mode: AuthenticationMode = .on,
+        limits: Limits,
+        random: @escaping (Int) -> [UInt8] = SecureRandom.bytes
+    ) {
+        self.limits = limits
+        self.random = random
+        opaque = Self.text(random(8))
+        nobody = Secret(crypt: "", digest: Secret.digest(user: "", password: Self.text(random(16))))
+        isRequired = false
+        replace(users, mode: mode)
+    }
+
+    /// Takes other users; addresses that are locked stay so.
+    package mutating func replace(_ users: UserList, mode: AuthenticationMode = .on) {
+        self.users = Dictionary(users.users.map { ($0.name, $0) }) { first, _ in first }
+        isRequired = mode == .on && !users.isEmpty
+    }
+
+    /// The user of that name as it is now; nil if it is gone.
+    package func user(_ name: String) -> User? { users[name] }
+
+    /// The addresses that are locked now, IPv6 by /64, and until when.
+    package func locked(at now: Instant) -> [(host: String, until: Instant)] { ledger.locked(at: now) }
+
+    /// Lets every address try again.
+    package mutating func unlockAll() { ledger.clear() }
+
+    func secret(_ name: String) -> Secret { users[name]?.secret ?? nobody }
+
+    func nonce() -> String { Self.text(random(16)) }
+
+    private static func text(_ bytes: [UInt8]) -> String { Hexadecimal.text(bytes.span) }
+}

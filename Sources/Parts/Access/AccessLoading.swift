@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a daemon's configuration to its users, at the start and on reload.
+
+package import Config
+package import Log
+
+extension Access {
+    /// Reads the users of a configuration.
+    ///
+    /// - Throws: naming the file and what is wrong with it.
+    package static func load(_ configuration: Configuration, _ log: Logger) throws(ConfigError) -> Access {
+        let users = try UserList.load(configuration.users.path)
+        let access = Access(users, mode: configuration.authentication, limits: Limits(configuration))
+        access.tell(users, configuration, log)
+        return access
+    }
+
+    /// Takes the users of a changed configuration; a file with faults is told of, and the users stay as they were.
+    package mutating func take(_ configuration: Configuration, _ log: Logger) {
+        limits = Limits(configuration)
+        do throws(ConfigError) {
+            let users = try UserList.load(configuration.users.path)
+            replace(users, mode: configuration.authentication)
+            tell(users, configuration, log)
+        } catch {
+            log.error("the users are not taken over", ["error": error])
+        }
+    }
+
+    private func tell(_ users: UserList, _ configuration: Configuration, _ log: Logger) {
+        if !users.plain.isEmpty {
+            let names = users.plain.joined(separator: ",")
+            log.warn(
+                "passwords in the clear; apus user hash hashes them",
+                ["file": configuration.users.path, "users": names]
+            )
+        }
+        log.debug("users", ["file": configuration.users.path, "count": users.users.count, "required": isRequired])
+    }
+}
+
+extension Access.Limits {
+    fileprivate init(_ configuration: Configuration) {
+        self.init(failures: configuration.maximumFailures, lockout: configuration.lockout)
+    }
+}
