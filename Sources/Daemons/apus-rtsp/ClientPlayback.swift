@@ -115,8 +115,9 @@ extension Client {
                 "transport": playback.transportName, "carrier": carrierName,
             ]
         )
-        playback.start()
+        // Before the first packet: players that have seen packets without a report place them differently.
         sendReports()
+        playback.start()
         reports = server.loop.timer(every: Self.reportInterval) { [unowned self] in sendReports() }
         for track in playback.tracks { track.framesPublished() }
     }

@@ -5,6 +5,7 @@ package import Bytes
 package import Config
 package import Encode
 package import Loop
+import Media
 import System
 
 /// What a session hands over. Everything is called on the loop's thread; spans are lent for the call only.
@@ -48,10 +49,13 @@ package struct CaptureTarget: Sendable, Equatable {
 /// Runs a source, and starts it again with growing waits whenever it is lost.
 ///
 /// Capture instants rise strictly, whatever the source says, by at least `step`: consumers derive timestamps of 90 kHz
-/// from them.
+/// from them. Only coded frames that are not sent in the order of presentation (B-frames) go back, by their place in it.
 package final class CaptureSession {
     /// The least distance between two frames' instants.
     package static let step = Duration.microseconds(100)
+
+    /// Frames are not further out of the order of presentation.
+    private static let reorderLimit = Duration.seconds(1)
 
     package private(set) var state = CaptureState.starting
     /// Frames that the source could not deliver.
@@ -69,6 +73,8 @@ package final class CaptureSession {
     private var backoff = Backoff()
     private var retry: LoopTimer?
     private var lastInstant = Instant.zero
+    /// The newest instant before the source was lost.
+    private var floor = Instant.zero
     private var lastSound = Instant.zero
     private var isDiscontinuous = false
 
@@ -122,7 +128,7 @@ package final class CaptureSession {
             picture: { [unowned self] picture, captured in events.picture(picture, rising(captured)) },
             unit: { [unowned self] info, bytes in
                 var info = info
-                info.captured = rising(info.captured)
+                info.captured = presented(info)
                 events.unit(info, bytes)
             },
             audio: { [unowned self] info, bytes in
@@ -150,6 +156,7 @@ package final class CaptureSession {
 
     private func lost(_ error: CaptureError?) {
         isDiscontinuous = true
+        floor = lastInstant
         guard let error else {
             source = nil
             return change(.ended)
@@ -166,6 +173,14 @@ package final class CaptureSession {
         guard state != new else { return }
         state = new
         events.state(new)
+    }
+
+    /// The instant of a coded frame: frames that are shown before those which came before them (B-frames) keep their
+    /// place, as long as it is not in front of a loss.
+    private func presented(_ info: UnitInfo) -> Instant {
+        let isReordered = info.captured < lastInstant && lastInstant - info.captured < Self.reorderLimit
+        if isReordered, !info.isKeyframe, !info.codec.isIntraOnly { return max(info.captured, floor + Self.step) }
+        return rising(info.captured)
     }
 
     private func rising(_ captured: Instant) -> Instant {

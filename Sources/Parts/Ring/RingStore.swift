@@ -54,7 +54,6 @@ package final class RingStore {
     private var sequence: UInt64 = 0
     private var keyframe: UInt64 = 0
     private var generation: UInt32 = 0
-    private var lastCaptured = Instant(nanoseconds: .min)
 
     /// Makes the memory: a data area of at least `capacity` bytes and an index of at least `slots` frames.
     package init(
@@ -96,7 +95,8 @@ package final class RingStore {
 
     /// Publishes one frame, whose bytes `fill` writes into the ring: the only copy there is.
     ///
-    /// Capture instants never go backwards: one that would is moved to just after the frame before.
+    /// Capture instants are kept as they are: producers see to it that they rise, but for pictures that are not coded in
+    /// the order of presentation.
     ///
     /// - Returns: the frame's sequence number.
     @discardableResult
@@ -113,8 +113,6 @@ package final class RingStore {
             .assumingMemoryBound(to: UInt8.self)
         var bytes = unsafe MutableSpan(_unsafeStart: start, count: length)
         fill(&bytes)
-        let captured = max(captured, lastCaptured + .nanoseconds(1))
-        lastCaptured = captured
         commit(position: position, length: length, captured: captured, flags: flags)
         return sequence
     }

@@ -7,7 +7,8 @@ package import Bytes
 ///
 /// A frame's instant is where its timestamp lies on the sender's clock, moved by the least delay seen lately: the jitter
 /// of the network does not get into it, and no instant lies after its frame's arrival, unless the instants before leave
-/// no room for it. Instants of a track rise strictly. Tracks of one sender follow their own arrivals until sender reports
+/// no room for it. Instants of a track rise as its timestamps do: strictly, but for pictures that are not sent in the
+/// order of presentation, and never back behind a restart. Tracks of one sender follow their own arrivals until sender reports
 /// have told how their timestamps relate (RFC 3550 §6.4.1); then they keep in step with the one of the least delay.
 package struct SourceClock: Sendable {
     /// The tracks of one sender, at most.
@@ -26,7 +27,11 @@ package struct SourceClock: Sendable {
         /// What keeps the track in step with the others, in nanoseconds.
         var shift: Int64 = 0
         var shifted: Instant?
+        /// The newest time, and its instant.
+        var newest = Int64.min
         var last = Instant(nanoseconds: .min)
+        /// The last instant before the timeline began anew: nothing after that is older.
+        var floor = Instant(nanoseconds: .min)
     }
 
     /// Begins with one track for each clock rate (ticks a second); sender reports align them.
@@ -43,12 +48,17 @@ package struct SourceClock: Sendable {
             // Reports from before a restart say nothing about what comes after it.
             tracks[track].report = nil
             tracks[track].shift = 0
+            tracks[track].newest = .min
+            tracks[track].floor = tracks[track].last
         }
         let own = tracks[track].follower.instant(of: time)
         align(track, time, own, at: arrived)
-        let captured = max(own + .nanoseconds(tracks[track].shift), tracks[track].last + .nanoseconds(1))
-        tracks[track].last = captured
-        return captured
+        let captured = own + .nanoseconds(tracks[track].shift)
+        // A picture that is shown before those which came before it (B-frames) keeps its place.
+        if time < tracks[track].newest { return max(captured, tracks[track].floor + .nanoseconds(1)) }
+        tracks[track].newest = time
+        tracks[track].last = max(captured, tracks[track].last + .nanoseconds(1))
+        return tracks[track].last
     }
 
     /// Takes a sender report: at `utc`, nanoseconds of the sender's wall clock, the track's timestamp was `ticks`.
