@@ -18,6 +18,14 @@ struct BenchStream {
         0x20, 0x00, 0x00, 0x07, 0x91, 0xE3, 0x06, 0x54, 0, 0, 0, 1, 0x68, 0xEF, 0x0F, 0xCB,
     ]
 
+    /// The parameter sets as a session description names them.
+    static var parameterSetTexts: [String] {
+        let sets = parameterSets
+        // Each behind a start code of four bytes; the first is up to the second's.
+        let second = (4..<sets.count - 3).first { sets[$0..<($0 + 4)].elementsEqual([0, 0, 0, 1]) } ?? sets.count
+        return [4..<second, (second + 4)..<sets.count].map { Base64.encode(Array(sets[$0]).span) }
+    }
+
     static let description = StreamDescription(
         video: .h264,
         width: 1920,

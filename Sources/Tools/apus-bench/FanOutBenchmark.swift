@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// apus-rtsp's fan-out beside its floor: processor time per delivered gigabyte, latency, joins, memory.
+// The fan-out of servers beside its floor: processor time per delivered gigabyte, latency, joins, memory.
 
 import Bytes
 import Loop
 import Media
-import Ring
 import System
 
 /// Measures one transport with so many viewers; the floor and the server in the same run, the same load on both.
@@ -15,6 +14,8 @@ struct FanOutBenchmark {
     var bitrate = 4_000_000
     /// Whether UDP viewers let the kernel join datagrams.
     var joins = true
+    /// Which servers are measured beside the floor.
+    var servers = ["apus", "gst", "mediamtx"]
 
     /// `key=value` arguments.
     init(_ arguments: [String]) {
@@ -27,6 +28,7 @@ struct FanOutBenchmark {
             case "seconds": seconds = Int(parts[1]) ?? seconds
             case "bitrate": bitrate = Int(parts[1]) ?? bitrate
             case "gro": joins = parts[1] != "no"
+            case "servers": servers = parts[1].split(separator: ",").map(String.init)
             default: break
             }
         }
@@ -36,13 +38,16 @@ struct FanOutBenchmark {
         print(
             "\(transport), \(viewers) viewers, \(bitrate / 1000) kbit/s at 30 fps, \(seconds) s\(joins ? "" : ", viewers without GRO")"
         )
-        let floor = try measureFloor()
-        floor.printLine("floor")
-        let server = try measureServer()
-        server.printLine("apus-rtsp")
-        print(
-            "  ratio of CPU per GB: \(Samples.fixed(server.secondsPerGigabyte / max(0.0001, floor.secondsPerGigabyte), 2))"
-        )
+        Outcome.printHead()
+        let floor = try measureFloor(relays: false)
+        floor.printLine("floor", floor)
+        if servers.contains("published") {
+            try measureFloor(relays: true).printLine("floor with a relay", floor)
+        }
+        for name in servers {
+            guard let (name, outcome) = try measureServer(name) else { continue }
+            outcome.printLine(name, floor)
+        }
     }
 
     /// What a run has shown.
@@ -55,25 +60,44 @@ struct FanOutBenchmark {
 
         var secondsPerGigabyte: Double { processorSeconds / (Double(max(1, bytes)) / 1e9) }
 
-        func printLine(_ name: String) {
-            let latency = Samples(totals.latencies)
-            let joins = Samples(totals.joins)
-            var line = "  \(name): \(Samples.fixed(secondsPerGigabyte, 3)) CPU s/GB"
-            line += ", last packet p50 \(Samples.fixed(Double(latency.quantile(0.5)) / 1e6, 2))"
-            line += " p99 \(Samples.fixed(Double(latency.quantile(0.99)) / 1e6, 2)) ms"
-            line += ", first frame p50 \(Samples.fixed(Double(joins.quantile(0.5)) / 1e6, 1))"
-            line += " p99 \(Samples.fixed(Double(joins.quantile(0.99)) / 1e6, 1)) ms"
-            line += ", lost \(totals.packetsLost), \(Samples.fixed(Double(bytes) / 1e9, 2)) GB"
-            line += ", load \(Samples.fixed(loadSeconds, 1)) CPU s"
-            if let kilobytesPerViewer { line += ", \(Samples.fixed(kilobytesPerViewer, 1)) kB per viewer" }
+        private static let columns = [
+            ("server", 18), ("CPU s/GB", 10), ("x floor", 9), ("last packet ms p50/p99", 24),
+            ("first keyframe ms p50/p99", 27), ("lost", 6), ("GB", 7), ("load CPU s", 12), ("kB/viewer", 10),
+        ]
+
+        static func printHead() { printRow(columns.map(\.0)) }
+
+        private static func printRow(_ cells: [String]) {
+            var line = " "
+            for (index, (cell, (_, width))) in zip(cells, columns).enumerated() {
+                let padding = String(repeating: " ", count: max(1, width - cell.utf8.count))
+                line += index == 0 ? " " + cell + padding : padding + cell
+            }
             print(line)
+        }
+
+        func printLine(_ name: String, _ floor: Outcome) {
+            let ratio = secondsPerGigabyte / max(0.0001, floor.secondsPerGigabyte)
+            Self.printRow([
+                name, Samples.fixed(secondsPerGigabyte, 3), Samples.fixed(ratio, 2), Self.pair(totals.latencies, 2),
+                Self.pair(totals.joins, 1), String(totals.packetsLost), Samples.fixed(Double(bytes) / 1e9, 2),
+                Samples.fixed(loadSeconds, 1), kilobytesPerViewer.map { Samples.fixed($0, 1) } ?? "-",
+            ])
             for failure in Set(totals.failures).sorted().prefix(3) { print("    failure: \(failure)") }
+        }
+
+        /// The median and the tail, in milliseconds.
+        private static func pair(_ nanoseconds: [Int64], _ digits: Int) -> String {
+            let samples = Samples(nanoseconds)
+            let values = [0.5, 0.99].map { Samples.fixed(Double(samples.quantile($0)) / 1e6, digits) }
+            return samples.count == 0 ? "-" : values.joined(separator: " / ")
         }
     }
 
     // MARK: The floor
 
-    private func measureFloor() throws -> Outcome {
+    /// With `relays` the floor gets the frames from this process, as servers do, instead of making them itself.
+    private func measureFloor(relays: Bool) throws -> Outcome {
         let loop = try EventLoop()
         let totals = ViewerTotals()
         guard let loopback = SocketAddress(host: "127.0.0.1", port: 0) else { throw SystemError("loopback", code: 22) }
@@ -90,67 +114,49 @@ struct FanOutBenchmark {
                 if let viewer = try? StreamViewer(loop, accepted.takeSocket(), totals) { streams.append(viewer) }
             }
         }
-        let pid = try Process.spawn(
-            .init(
-                path: Process.executablePath,
-                arguments: ["floor-sender", transport, String(viewers), String(bitrate)] + ports.map(String.init)
-            )
+        let launch = Process.Launch(
+            path: Process.executablePath,
+            arguments: [relays ? "floor-relay" : "floor-sender", transport, String(viewers), String(bitrate)]
+                + ports.map(String.init)
         )
+        let pid: Int32
+        if relays {
+            let (relay, publish) = try Contestant.pipe(launch)
+            pid = relay
+            var stream = BenchStream(bitrate: bitrate)
+            loop.timer(every: BenchStream.interval) {
+                let now = Clock.monotonic()
+                let (frame, isKeyframe) = stream.next(now)
+                publish(frame.span, now, isKeyframe)
+            }
+        } else {
+            pid = try Process.spawn(launch)
+        }
         defer { try? Process.signal(.kill, to: pid) }
-        let outcome = try measure(loop, totals, pid)
+        let outcome = try measure(loop, totals, [pid])
         extendLifetime(streams)
         extendLifetime(datagrams)
         return outcome
     }
 
-    // MARK: The server
+    // MARK: The servers
 
-    private func measureServer() throws -> Outcome {
-        let directory = "/tmp/apus-bench-\(Process.id)"
-        try File.makeDirectory(directory + "/ring")
-        try File.makeDirectory(directory + "/control")
-        let configuration = directory + "/bench.conf"
-        let port = UInt16(20000 + Process.id % 20000)
-        let text = """
-            [camera.cam]
-            source = pattern:
-            [rtsp]
-            port = \(port)
-            max_clients = \(viewers + 10)
-            [http]
-            enabled = false
-
-            """
-        try File.replace(configuration, with: Array(text.utf8).span, mode: 0o600)
+    private func measureServer(_ name: String) throws -> (name: String, outcome: Outcome)? {
         let loop = try EventLoop()
         let totals = ViewerTotals()
-        let writer = try RingWriter(
-            loop: loop,
-            path: directory + "/ring/cam.main.sock",
-            description: BenchStream.description,
-            capacity: 16 << 20
-        )
-        let folder = Process.executablePath.split(separator: "/").dropLast().map { "/" + $0 }.joined()
-        var launch = Process.Launch(
-            path: folder + "/apus-rtsp",
-            arguments: ["--config", configuration, "--run-dir", directory, "--log-level", "error"]
-        )
-        launch.ownGroup = true
-        let pid = try Process.spawn(launch)
-        defer {
-            try? Process.signal(.terminate, to: pid)
-            for name in ["/ring/cam.main.sock", "/control/rtsp.sock", "/bench.conf"] { File.remove(directory + name) }
-            for name in ["/ring", "/control", ""] { File.removeDirectory(directory + name) }
-        }
+        guard let contestant = try Contestant.start(name, loop, viewers: viewers) else { return nil }
+        defer { contestant.stop() }
         var stream = BenchStream(bitrate: bitrate)
         loop.timer(every: BenchStream.interval) {
             let now = Clock.monotonic()
             let (frame, isKeyframe) = stream.next(now)
-            _ = try? writer.publish(frame.span, captured: now, flags: isKeyframe ? .keyframe : [])
+            contestant.publish(frame.span, now, isKeyframe)
         }
-        try run(loop, for: .seconds(1))
-        let before = try ProcessCost(of: pid)
-        guard let server = SocketAddress(host: "127.0.0.1", port: port) else { throw SystemError("loopback", code: 22) }
+        try run(loop, for: .seconds(2))
+        let before = try ProcessCost(of: contestant.pids)
+        guard let server = SocketAddress(host: "127.0.0.1", port: contestant.port) else {
+            throw SystemError("loopback", code: 22)
+        }
         var streams: [StreamViewer] = []
         var datagrams: [DatagramViewer] = []
         // One after the other over a second, as viewers come: each finds the stream running.
@@ -166,33 +172,34 @@ struct FanOutBenchmark {
                 try StreamViewer(
                     loop,
                     server: server,
-                    url: "rtsp://127.0.0.1:\(port)/cam",
+                    url: "rtsp://127.0.0.1:\(contestant.port)/cam",
+                    track: contestant.track,
                     datagramPort: datagramPort,
                     totals
                 )
             )
             try run(loop, for: spacing)
         }
-        var outcome = try measure(loop, totals, pid)
-        let after = try ProcessCost(of: pid)
+        var outcome = try measure(loop, totals, contestant.pids)
+        let after = try ProcessCost(of: contestant.pids)
         outcome.kilobytesPerViewer = Double(after.anonymousKilobytes - before.anonymousKilobytes) / Double(viewers)
         extendLifetime(streams)
         extendLifetime(datagrams)
-        return outcome
+        return (contestant.name, outcome)
     }
 
     // MARK: Measuring
 
     /// Lets everybody settle, then measures for `seconds`.
-    private func measure(_ loop: EventLoop, _ totals: ViewerTotals, _ pid: Int32) throws -> Outcome {
+    private func measure(_ loop: EventLoop, _ totals: ViewerTotals, _ pids: [Int32]) throws -> Outcome {
         try run(loop, for: .seconds(2))
-        let start = try ProcessCost(of: pid)
+        let start = try ProcessCost(of: pids)
         let loadStart = Clock.processorTime()
         let bytesStart = totals.bytes
         totals.isMeasuring = true
         try run(loop, for: .seconds(seconds))
         totals.isMeasuring = false
-        let end = try ProcessCost(of: pid)
+        let end = try ProcessCost(of: pids)
         return Outcome(
             totals: totals,
             bytes: totals.bytes - bytesStart,

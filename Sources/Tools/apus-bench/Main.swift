@@ -8,8 +8,10 @@ struct Main {
     static let usage = """
         usage: apus-bench                                    measure the ring, then the fan-out over TCP and UDP
                apus-bench ring                               measure the ring: wake-up, copies
-               apus-bench fanout [KEY=VALUE …]               measure apus-rtsp's fan-out beside its floor
+               apus-bench fanout [KEY=VALUE …]               measure the fan-out of servers beside its floor
                    transport=tcp|udp viewers=100 seconds=10 bitrate=4000000 gro=yes|no
+                   servers=apus,gst,mediamtx,published       MEDIAMTX=PATH in the environment names MediaMTX
+               apus-bench publish [KEY=VALUE …]              the same for what is published over RTSP and relayed
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
         """
 
@@ -22,12 +24,14 @@ struct Main {
                 for transport in ["tcp", "udp"] { try FanOutBenchmark(["transport=\(transport)"]).run() }
             case "ring": try RingBenchmark.run()
             case "fanout": try FanOutBenchmark(Array(arguments.dropFirst())).run()
-            case "floor-sender":
+            case "publish": try FanOutBenchmark(["servers=published,mediamtx"] + arguments.dropFirst()).run()
+            case "floor-sender", "floor-relay":
                 try FloorSender.run(
                     transport: arguments[1],
                     viewers: Int(arguments[2]) ?? 1,
                     bitrate: Int(arguments[3]) ?? 1,
-                    ports: arguments.dropFirst(4).compactMap { UInt16($0) }
+                    ports: arguments.dropFirst(4).compactMap { UInt16($0) },
+                    relays: arguments[0] == "floor-relay"
                 )
             case "stress":
                 try RingStress.run(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What another process has cost so far: processor time and private memory.
+// What other processes have cost so far: processor time and private memory.
 
 import System
 
@@ -10,7 +10,14 @@ struct ProcessCost {
     /// Anonymous resident memory in kilobytes.
     var anonymousKilobytes: Int
 
-    init(of pid: Int32) throws {
+    /// The sum for some processes.
+    init(of pids: [Int32]) throws {
+        let costs = try pids.map { try ProcessCost(of: $0) }
+        seconds = costs.reduce(0) { $0 + $1.seconds }
+        anonymousKilobytes = costs.reduce(0) { $0 + $1.anonymousKilobytes }
+    }
+
+    private init(of pid: Int32) throws {
         let stat = String(decoding: try File.contents("/proc/\(pid)/stat"), as: UTF8.self)
         // Fields behind the name in parentheses: user time is the 12th, system time the 13th, in hundredths.
         let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")

@@ -14,7 +14,7 @@ final class ViewerTotals {
     var packetsLost = 0
     /// From the frame's stamp to its last byte, in nanoseconds.
     var latencies: [Int64] = []
-    /// From asking for the stream to the first whole frame, in nanoseconds.
+    /// From asking for the stream to the first whole keyframe, in nanoseconds.
     var joins: [Int64] = []
     var failures: [String] = []
     /// Where all viewers read into: a viewer has no buffer of its own but for an unfinished packet.
@@ -25,7 +25,12 @@ final class ViewerTotals {
 struct PacketFollower {
     private var lastNumber: UInt16?
     private let asked: Instant
-    private var hasFrame = false
+    /// What has come of the first picture that can be decoded.
+    private var first = First.nothing
+
+    private enum First {
+        case nothing, beginning, whole
+    }
 
     init(asked: Instant) { self.asked = asked }
 
@@ -34,14 +39,26 @@ struct PacketFollower {
         let number = UInt16(packet[2]) << 8 | UInt16(packet[3])
         if let lastNumber, number != lastNumber &+ 1 { totals.packetsLost += Int(number &- lastNumber &- 1) }
         lastNumber = number
+        if first == .nothing, Self.isOfKeyframe(packet) { first = .beginning }
         guard packet[1] & 0x80 != 0 else { return }
         totals.frames += 1
-        if !hasFrame {
-            hasFrame = true
+        if first == .beginning {
+            first = .whole
             totals.joins.append((now - asked).nanoseconds)
         }
         if totals.isMeasuring, let stamp = BenchStream.stamp(atEndOf: packet) {
             totals.latencies.append((now - stamp).nanoseconds)
+        }
+    }
+}
+
+extension PacketFollower {
+    /// True for H.264 packets of an IDR picture or with parameter sets (RFC 6184 §5.2).
+    private static func isOfKeyframe(_ packet: Span<UInt8>) -> Bool {
+        switch packet[12] & 0x1F {
+        case 5, 7, 24: true
+        case 28: packet.count > 13 && packet[13] & 0x1F == 5
+        default: false
         }
     }
 }
@@ -61,6 +78,7 @@ final class StreamViewer {
         _ loop: EventLoop,
         server: SocketAddress,
         url: String,
+        track: String = "trackID=0",
         datagramPort: UInt16? = nil,
         _ totals: ViewerTotals
     ) throws(SystemError) {
@@ -70,7 +88,7 @@ final class StreamViewer {
         let transport =
             datagramPort.map { "RTP/AVP;unicast;client_port=\($0)-\($0 + 1)" } ?? "RTP/AVP/TCP;unicast;interleaved=0-1"
         requests = [
-            "SETUP \(url)/trackID=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: \(transport)\r\n\r\n",
+            "SETUP \(url)/\(track) RTSP/1.0\r\nCSeq: 2\r\nTransport: \(transport)\r\n\r\n",
             "PLAY \(url) RTSP/1.0\r\nCSeq: 3\r\nSession: %\r\n\r\n",
         ]
         isRTSP = true
