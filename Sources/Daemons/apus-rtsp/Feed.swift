@@ -46,6 +46,8 @@ final class Feed {
     private var packetizer: RTPPacketizer?
     private var ledger = SequenceLedger(capacity: 1, firstNumber: UInt16(truncatingIfNeeded: Random.uint64()))
     private var incarnation: UInt64 = 0
+    /// Of the description by which the packetizer was made.
+    private var generation: UInt32 = 0
     private var caches: [UInt8: WireCache] = [:]
     private var lingering: LoopTimer?
     private var keyframeRequested: Instant?
@@ -244,13 +246,19 @@ final class Feed {
 
     /// Makes ready for the ring at hand; false while its codec is not known.
     private func prepare(_ view: RingView) -> Bool {
-        if view.incarnation == incarnation, packetizer != nil { return true }
-        guard let codec = view.description()?.description.codec, let format = RTPPacketizer.Format(codec) else {
-            return false
-        }
+        let isSame = view.incarnation == incarnation && packetizer != nil
+        if isSame, view.descriptionGeneration == generation { return true }
+        guard let (description, generation) = view.description() else { return isSame }
+        let codec = description.codec
+        guard let format = RTPPacketizer.Format(codec) else { return false }
+        self.generation = generation
+        // A source that comes back may be of another codec, in the same ring.
+        if isSame, packetizer?.format == format { return true }
         incarnation = view.incarnation
         ledger = SequenceLedger(capacity: max(1, view.slotCount), firstNumber: ledger.nextNumber)
-        if let packetizer, packetizer.format != format { loop.later { [weak self] in self?.onOtherCodec?() } }
+        if let packetizer, packetizer.format != format, !viewers.isEmpty {
+            loop.later { [weak self] in self?.onOtherCodec?() }
+        }
         packetizer = RTPPacketizer(
             format,
             payloadType: payloadType(codec),
