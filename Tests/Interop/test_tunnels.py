@@ -2,14 +2,23 @@
 # RTSP through HTTP and WebSocket: players, two tunnels at once, and every half of a tunnel that is none.
 
 import base64
+import pathlib
+import shutil
 import socket
+import tempfile
 import time
 
 from . import clients, settings
-from .apus import Apus, until
+from .apus import Apus, free_port, until
 from .case import SharedSuite
 from .rtsp_client import RTSPClient
-from .tunnel_client import HTTPTunnel, TunnelledClient, WebSocketClient
+from .tunnel_client import (
+    HTTPTunnel,
+    SecureTunnelledClient,
+    SecureWebSocketClient,
+    TunnelledClient,
+    WebSocketClient,
+)
 
 RATE = 25
 CONFIG = f"""
@@ -194,3 +203,46 @@ class TunnelsTest(SharedSuite):
                     answer += received
                 frame = answer.split(b"\r\n\r\n", 1)[1]
                 self.assertEqual((frame[0], int.from_bytes(frame[2:4], "big")), (0x88, code))
+
+
+class SecureTunnelsTest(SharedSuite):
+    """The same tunnels on the port of RTSPS."""
+
+    @classmethod
+    def make_apus(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="apus-tls-"))
+        cls.port = free_port()
+        openssl = settings.need("openssl", "openssl")
+        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        clients.run([*command, "-keyout", cls.folder / "key.pem", "-out", cls.folder / "crt.pem"], 20)
+        (cls.folder / "key.pem").chmod(0o600)
+        config = f"[tls]\ncertificate = {cls.folder}/crt.pem\nkey = {cls.folder}/key.pem\n"
+        return Apus(config=f"{config}[rtsp]\ntls_port = {cls.port}\n{CONFIG}", streams=["cam"])
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    def url(self):
+        return f"rtsp://127.0.0.1:{self.port}/cam"
+
+    def test_ffmpeg_through_https(self):
+        clients.ffmpeg(self.url(), RATE, settings.SECONDS, ["-rtsp_transport", "https"])
+
+    def test_tunnels_and_websockets_at_once(self):
+        kinds = [SecureTunnelledClient, SecureTunnelledClient, SecureWebSocketClient, SecureWebSocketClient]
+        opened = [kind(self.url()) for kind in kinds]
+        try:
+            self.each(opened, lambda client: TunnelsTest.collect(self, client))
+        finally:
+            for client in opened:
+                client.close()
+
+    def test_a_plain_post_cannot_join_an_encrypted_tunnel(self):
+        with SecureTunnelledClient(self.url()) as client:
+            client.describe()
+            with socket.create_connection(("127.0.0.1", self.apus.rtsp_port), 5) as stranger:
+                stranger.sendall(client.socket.head("POST", "Content-Length: 32767"))
+                self.assertIn(b" 404 ", stranger.recv(4096))
+            client.describe()
