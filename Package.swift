@@ -119,7 +119,8 @@ let package = Package(
             "Daemons",
             "apus-http",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "Config", "Control", "Log", "Daemon",
+                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "Access", "Config", "Control", "Log",
+                "Daemon",
             ]
         ),
         program(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection: requests in, answers out, and what is being answered.
 
+import Access
 import Bytes
 import FanOut
 import HTTP
@@ -15,6 +16,8 @@ final class Client {
     enum Activity {
         /// Waits for a request, or is in the middle of one.
         case requests
+        /// Waits until its credentials are looked at, since attempts from its address failed.
+        case held(LoopTimer)
         /// Waits for a picture that is fresh.
         case awaiting(Feed, LoopTimer)
         /// The picture of a snapshot goes out; nil once the connection has it.
@@ -39,6 +42,8 @@ final class Client {
     private(set) var activity = Activity.requests
     private unowned let server: Server
     private var http: ServerConnection
+    /// Who the client is; each request has to show it, as a proxy may send many clients' through one connection.
+    private var access: AccessSession
 
     /// A client that sends this much more while it is being answered has to go, in bytes.
     static let pipelineLimit = 64 << 10
@@ -52,7 +57,15 @@ final class Client {
         self.connection = connection
         self.server = server
         http = ServerConnection(at: server.loop.now)
+        access = AccessSession(
+            host: connection.peer.host,
+            isPrivate: connection.peer.isLoopback || connection.isEncrypted,
+            trustsConnection: false
+        )
     }
+
+    /// The user of the last request; nil where none are asked for.
+    var user: String? { access.user?.name }
 
     /// Starts to serve.
     func start() throws(SystemError) {
@@ -98,6 +111,14 @@ final class Client {
         }
     }
 
+    /// Ends what the user may not have any more; called when the users have changed.
+    func usersChanged() {
+        guard server.access.isRequired, case .watching(let viewing) = activity else { return }
+        if access.currentUser(server.access)?.may(.view, viewing.feed.name) != true {
+            close("the user may not watch any more")
+        }
+    }
+
     /// Closes the connection now.
     func close(_ reason: String) {
         endActivity(reason)
@@ -122,7 +143,7 @@ final class Client {
         switch activity {
         // Nobody will ask for anything on these any more.
         case .watching, .closing: connection.input = []
-        case .requests, .awaiting, .snapshot:
+        case .requests, .held, .awaiting, .snapshot:
             if connection.input.count > Self.pipelineLimit { close("the client sends too much ahead") }
         }
     }
@@ -135,9 +156,13 @@ final class Client {
             respond(Response(status, fields: [HeaderField("Allow", Route.methods)]))
             return
         }
-        switch Route(head.target, cameras: server.cameraNames) {
+        let route = Route(head.target, cameras: server.cameraNames)
+        guard mayProceed(request, route) else { return }
+        switch route {
         case .file(let file): respond(file.response(to: head))
-        case .cameras: respond(server.report.cameras())
+        case .cameras:
+            let user = access.user
+            respond(server.report.cameras { user?.may(.view, $0) ?? true })
         case .health: respond(server.report.health())
         case .nothing: respond(Response(.notFound, text: "there is nothing at this address"))
         case .snapshot(let camera):
@@ -147,6 +172,45 @@ final class Client {
             guard let feed = feed(of: camera) else { return }
             watch(feed, advance ? .advancePart : .part)
         }
+    }
+
+    /// True if the request may be carried out; else it is answered, or held until it may be looked at.
+    private func mayProceed(_ request: Request, _ route: Route) -> Bool {
+        // That the daemon runs may be asked by everybody: who supervises it has no password.
+        if case .health = route { return true }
+        let decision = access.decide(
+            AccessRequest(
+                method: request.head.method.rawValue,
+                uri: request.head.target.path,
+                authorization: request.head.fields["authorization"],
+                permission: .view,
+                camera: route.camera
+            ),
+            &server.access,
+            at: server.loop.now
+        )
+        switch decision {
+        case .granted: return true
+        case .challenge(let values):
+            let fields = values.map { HeaderField("WWW-Authenticate", $0) }
+            respond(Response(.unauthorized, text: "a user and password are needed", fields: fields))
+        case .forbidden(let user): respond(Response(.forbidden, text: "\(user) may not see this"))
+        case .slowed(let until):
+            let timer = server.loop.timer(after: until - server.loop.now) { [unowned self] in
+                activity = .requests
+                answer(request)
+                takeInput()
+            }
+            activity = .held(timer)
+        case .locked(let until):
+            let seconds = max(1, Int((until - server.loop.now).seconds.rounded(.up)))
+            server.log.warn("locked out", ["client": id, "peer": connection.peer, "seconds": seconds])
+            let fields = [HeaderField("Retry-After", "\(seconds)")]
+            respond(
+                Response(.tooManyRequests, text: "too many failed attempts; try again in \(seconds) s", fields: fields)
+            )
+        }
+        return false
     }
 
     private func feed(of camera: String) -> Feed? {
@@ -224,7 +288,7 @@ final class Client {
     /// What goes out next; called when everything before it has been sent.
     private func nextImage() -> WireImage? {
         switch activity {
-        case .requests, .awaiting: return nil
+        case .requests, .held, .awaiting: return nil
         case .snapshot(let image?):
             activity = .snapshot(nil)
             return image
@@ -259,7 +323,7 @@ final class Client {
 
     private func endActivity(_ reason: String) {
         switch activity {
-        case .awaiting(_, let timer): timer.cancel()
+        case .held(let timer), .awaiting(_, let timer): timer.cancel()
         case .watching(let viewing):
             viewing.feed.leave()
             server.log.info(

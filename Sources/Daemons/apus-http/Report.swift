@@ -39,7 +39,7 @@ final class Report {
     }
 
     /// Answers `/api/v1/cameras`.
-    func cameras() -> Response {
+    func cameras(_ isVisible: (String) -> Bool) -> Response {
         attachProbes()
         let configuration = context.configuration
         var members = [
@@ -47,7 +47,7 @@ final class Report {
             JSON.Member("uptime", JSON(Int((context.loop.now - started).seconds))),
         ]
         if let rtspPort { members.append(JSON.Member("rtsp_port", JSON(rtspPort))) }
-        members.append(JSON.Member("cameras", .array(configuration.cameras.map(camera))))
+        members.append(JSON.Member("cameras", .array(configuration.cameras.filter { isVisible($0.name) }.map(camera))))
         return Self.json(.ok, .object(members))
     }
 
@@ -99,11 +99,13 @@ final class Report {
         var members = [
             JSON.Member("id", JSON(client.id)),
             JSON.Member("peer", .string(client.connection.peer.description)),
+            JSON.Member("user", JSON(client.user)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
         ]
         switch client.activity {
         case .requests: members.append(JSON.Member("busy", "requests"))
+        case .held: members.append(JSON.Member("busy", "held"))
         case .awaiting(let feed, _):
             members.append(JSON.Member("busy", "snapshot"))
             members.append(JSON.Member("camera", .string(feed.name)))

@@ -16,6 +16,14 @@ enum Route {
     /// There is no such address.
     case nothing
 
+    /// The camera that the address is about; nil for none.
+    var camera: String? {
+        switch self {
+        case .snapshot(let camera), .mjpeg(let camera, _): camera
+        case .file, .cameras, .health, .nothing: nil
+        }
+    }
+
     /// The methods that all addresses understand; nothing here changes anything.
     static let methods = "GET, HEAD, OPTIONS"
 

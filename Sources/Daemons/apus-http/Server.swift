@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTTP server: listener, clients, cameras, time limits.
 
+import Access
 import Bytes
 import Config
 import Control
@@ -20,6 +21,8 @@ final class Server {
     /// The cameras that have pictures, by name.
     private(set) var feeds: [String: Feed] = [:]
     private(set) lazy var report = Report(context, self)
+    /// Who may do what.
+    var access: Access
     /// All connections, by number.
     private(set) var clients: [Int: Client] = [:]
 
@@ -44,6 +47,11 @@ final class Server {
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)
         let configuration = context.configuration
+        do throws(ConfigError) {
+            access = try Access.load(configuration, log)
+        } catch {
+            throw Failure(.usage, error.description)
+        }
         listener = try Self.listen(configuration.http)
         serve(configuration.cameras)
         listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
@@ -164,7 +172,9 @@ final class Server {
         guard isSamePort, new.http.listen == old.http.listen, new.http.isEnabled == old.http.isEnabled else {
             return false
         }
+        access.take(new, log)
         serve(new.cameras)
+        for client in clients.values { client.usersChanged() }
         return true
     }
 }

@@ -20,6 +20,7 @@ package enum Status: Int, Sendable {
     case rangeNotSatisfiable = 416
     case expectationFailed = 417
     case upgradeRequired = 426
+    case tooManyRequests = 429
     case fieldsTooLarge = 431
     case internalError = 500
     case notImplemented = 501
@@ -46,6 +47,7 @@ package enum Status: Int, Sendable {
         case .rangeNotSatisfiable: "Range Not Satisfiable"
         case .expectationFailed: "Expectation Failed"
         case .upgradeRequired: "Upgrade Required"
+        case .tooManyRequests: "Too Many Requests"
         case .fieldsTooLarge: "Request Header Fields Too Large"
         case .internalError: "Internal Server Error"
         case .notImplemented: "Not Implemented"
