@@ -70,7 +70,13 @@ class Apus:
         with open(self.log_path, "ab") as log:
             # A session of its own, as a terminal would give it; stop() then signals the program alone.
             self.process = subprocess.Popen(
-                self.command(), stdin=self.stdin, stdout=log, stderr=log, start_new_session=True
+                self.command(),
+                stdin=self.stdin,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                # Whoever runs the tests may have users of his own.
+                env={**os.environ, "XDG_CONFIG_HOME": str(self.directory)},
             )
         try:
             self.wait_ready()

@@ -25,7 +25,7 @@ extension Client {
                 uri: request.target,
                 authorization: request.headers["Authorization"],
                 permission: permission(for: request),
-                camera: server.camera(address)
+                camera: camera(of: request, address)
             ),
             &server.access,
             at: server.loop.now
@@ -69,9 +69,20 @@ extension Client {
     /// Ends what the user may not have any more; called when the users have changed.
     func usersChanged() {
         guard server.access.isRequired else { return }
-        guard let stream = playback?.stream else { return }
         let user = access.currentUser(server.access)
-        if user?.may(.view, stream.camera) != true { close("the user may not watch any more") }
+        if let camera = playback?.stream.camera, user?.may(.view, camera) != true {
+            close("the user may not watch any more")
+        } else if let camera = publication?.camera, user?.may(.publish, camera) != true {
+            close("the user may not publish any more")
+        }
+    }
+
+    /// The camera that a request is about: what was set up, whatever the URL of a request to the session says.
+    private func camera(of request: RTSPRequest, _ address: RTSPAddress) -> String? {
+        switch request.method {
+        case .describe, .announce, .setup: server.camera(address)
+        default: playback?.stream.camera ?? publication?.camera ?? server.camera(address)
+        }
     }
 
     private func permission(for request: RTSPRequest) -> Permission {
