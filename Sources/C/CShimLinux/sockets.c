@@ -31,6 +31,10 @@ int apus_set_option(int fd, int option, int value) {
         {SOL_SOCKET, SO_REUSEADDR}, {IPPROTO_TCP, TCP_NODELAY}, {SOL_SOCKET, SO_SNDBUF},   {SOL_SOCKET, SO_RCVBUF},
         {IPPROTO_IPV6, IPV6_V6ONLY}, {SOL_UDP, UDP_GRO}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT}, {SOL_SOCKET, SO_KEEPALIVE},
     };
+    if (option == apus_option_multicast_ttl) {
+        if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &value, sizeof value) == 0) return 0;
+        return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &value, sizeof value);
+    }
     return setsockopt(fd, options[option].level, options[option].name, &value, sizeof value);
 }
 

@@ -69,13 +69,22 @@ extension Client {
             return send(session.answerSetup(.failure(Self.unknown)))
         }
         for offer in request.offers {
-            guard case (let delivery, var transport)? = deliver(offer) else { continue }
+            let way = offer.isMulticast ? multicast(stream, request.track, offer) : deliver(offer)
+            guard case (let delivery, var transport)? = way else { continue }
             transport.source = feed.source
             stream.touch()
             set(PlayedTrack(request.track, feed, delivery, server), of: stream)
             return send(session.answerSetup(.success(.init(transport))))
         }
         send(session.answerSetup(.failure(Refusal(.unsupportedTransport, "no transport offered is to be had here"))))
+    }
+
+    /// How to deliver to the stream's group; nil if it has none.
+    private func multicast(_ stream: Stream, _ track: Int, _ offer: RTSPTransport) -> (Delivery, RTSPTransport)? {
+        guard let sender = server.multicastSender(of: stream) else { return nil }
+        var transport = offer
+        transport.group = sender.transport(track: track)
+        return (.multicast(sender), transport)
     }
 
     private func set(_ track: PlayedTrack, of stream: Stream) {
@@ -88,6 +97,7 @@ extension Client {
             path.ports.register(path.rtcp) { [unowned self, unowned track] isReport, packet in
                 if isReport { receiveReport(packet, track) }
             }
+        case .multicast: break
         }
     }
 
@@ -151,6 +161,7 @@ extension Client {
             case .interleaved(_, let channel):
                 connection.send(Delivery.interleave(bytes, channel: channel))
             case .datagrams(let path): path.sendReport(bytes)
+            case .multicast: break
             }
         }
     }

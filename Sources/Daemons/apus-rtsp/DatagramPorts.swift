@@ -53,6 +53,11 @@ final class DatagramPorts {
         receivers.removeAll()
     }
 
+    /// How many routers multicast packets may pass, plus one.
+    func setTimeToLive(_ limit: UInt8) {
+        for socket in [pair.rtp.raw, pair.rtcp.raw] { Socket.setOption(socket, .multicastTimeToLive, Int32(limit)) }
+    }
+
     /// Datagrams from `address` go to `receiver`, in the place of what took them before.
     func register(_ address: SocketAddress, _ receiver: @escaping Receiver) { receivers[address.key] = receiver }
 

@@ -9,12 +9,15 @@ enum Delivery {
     /// Between the RTSP connection's messages, on these channels.
     case interleaved(rtp: UInt8, rtcp: UInt8)
     case datagrams(DatagramPath)
+    /// By a sender that all listeners share.
+    case multicast(MulticastSender)
 
     /// The name in logs and reports.
     var name: String {
         switch self {
         case .interleaved: "tcp"
         case .datagrams: "udp"
+        case .multicast: "multicast"
         }
     }
 

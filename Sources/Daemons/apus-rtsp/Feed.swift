@@ -135,6 +135,12 @@ final class Feed {
                 return FeedStart(sequence: number, timestamp: clock.timestamp(of: info.captured), frame: info)
             }
         }
+        return next
+    }
+
+    /// Where somebody starts who gets what comes next, whatever it is.
+    var next: FeedStart {
+        advance()
         return FeedStart(sequence: ledger.nextNumber, timestamp: nil, frame: nil)
     }
 
@@ -205,7 +211,8 @@ final class Feed {
 
     private func updateDemand() { reader.demand = !viewers.isEmpty || lingering != nil }
 
-    private func requestKeyframe() {
+    /// Asks for a keyframe, if none was asked for a moment ago.
+    func requestKeyframe() {
         if let keyframeRequested, loop.now - keyframeRequested < Self.keyframeInterval { return }
         keyframeRequested = loop.now
         reader.requestKeyframe()

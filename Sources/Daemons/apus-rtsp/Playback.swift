@@ -39,6 +39,7 @@ final class Playback {
         let video = tracks.first { $0.feed.kind != .audio }
         let picture = video?.feed.start(notBefore: nil)
         starts = tracks.map { track in
+            if case .multicast = track.delivery { return track.feed.next }
             if track === video, let picture { return picture }
             return track.feed.start(notBefore: picture?.frame?.captured)
         }

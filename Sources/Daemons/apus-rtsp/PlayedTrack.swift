@@ -55,6 +55,7 @@ final class PlayedTrack {
     /// Begins, or goes on after `stop`, at `frame`; at the next one that can be joined if it is nil.
     func start(at start: FeedStart) {
         isPlaying = true
+        if case .multicast(let sender) = delivery { return sender.join(number, feed) }
         cursor.rejoin(at: loop.now)
         if feed.kind == .audio, let frame = start.frame, let view = feed.view {
             cursor.begin(at: frame.sequence, in: view, now: loop.now)
@@ -64,10 +65,12 @@ final class PlayedTrack {
 
     /// Stops sending. Harmless when repeated.
     func stop() {
+        let wasPlaying = isPlaying
         isPlaying = false
         pause?.cancel()
         pause = nil
         unfinished = nil
+        if case .multicast(let sender) = delivery, wasPlaying { sender.leave(number) }
         feed.remove(self)
     }
 
@@ -76,6 +79,7 @@ final class PlayedTrack {
         switch delivery {
         case .interleaved: pump?()
         case .datagrams(let path): sendDatagrams(path)
+        case .multicast: break
         }
     }
 

@@ -70,6 +70,7 @@ final class Publication {
         remove(description)
         tracks.append(track)
         switch delivery {
+        case .multicast: break  // A publisher sends to one.
         case .interleaved(_, let channel):
             track.sendReport = { [unowned connection] in
                 connection.send(Delivery.interleave($0, channel: channel))

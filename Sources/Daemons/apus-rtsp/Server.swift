@@ -135,6 +135,25 @@ final class Server {
         return camera.name
     }
 
+    /// What sends a stream to its multicast group; nil if it has none, or none that can be sent to.
+    func multicastSender(of stream: Stream) -> MulticastSender? {
+        guard let camera = context.configuration.camera(stream.camera) else { return nil }
+        let configured =
+            switch stream.kind {
+            case .main: camera.main?.multicast
+            case .sub: camera.sub?.multicast
+            case .jpeg: camera.jpeg?.multicast
+            }
+        guard let group = configured else { return nil }
+        if let sender = stream.multicast, sender.group == group { return sender }
+        do throws(SystemError) {
+            stream.multicast = try MulticastSender(group, self)
+        } catch {
+            log.warn("no multicast", ["stream": stream.name, "error": error])
+        }
+        return stream.multicast
+    }
+
     /// Who sends the frames of a camera.
     func publisher(of camera: String) -> Client? {
         clients.values.first { $0.publication?.camera == camera && $0.publication?.began != nil }

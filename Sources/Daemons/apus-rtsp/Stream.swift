@@ -27,6 +27,9 @@ final class Stream {
     /// Clients whose DESCRIBE waits for the stream, by their number.
     var describing: [Int: Client] = [:]
 
+    /// Sends the stream to its group, once somebody has asked for that.
+    var multicast: MulticastSender?
+
     /// Kilobits a second that the description announces; nil if it is not known.
     private let bandwidth: Int?
     private let sessionIdentifier = Random.uint64() >> 1

@@ -168,6 +168,7 @@ package enum Socket {
         case udpReceiveOffload = 5
         case unsentLowWater = 6
         case keepAlive = 7
+        case multicastTimeToLive = 8
     }
 
     /// Sets an option. C: `setsockopt`.

@@ -21,6 +21,8 @@ enum apus_option {
     apus_option_udp_gro,
     apus_option_unsent_low_water,
     apus_option_keep_alive,
+    /// Of either family, as the socket's is.
+    apus_option_multicast_ttl,
 };
 /// Bytes in the send queue that the kernel has not yet sent or not yet had acknowledged: ioctl(SIOCOUTQ).
 int apus_unsent_bytes(int fd);
