@@ -80,7 +80,7 @@ let package = Package(
 
         // MARK: Parts: what the daemons are made of
         module("Parts", "Log", uses: ["Bytes", "System"]),
-        module("Parts", "Config", uses: ["Bytes", "Media", "System"]),
+        module("Parts", "Config", uses: ["Bytes", "Media", "RTSP", "System"]),
         module("Parts", "Control", uses: ["Bytes", "System", "Loop", "Log"]),
         module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
         module("Parts", "Crypto", uses: ["Bytes", "CSysOpenSSL"]),
@@ -93,7 +93,7 @@ let package = Package(
             "Parts",
             "Capture",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "Player", "CShimLinux",
+                "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "RTSP", "Player", "CShimLinux",
             ]
         ),
         module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
@@ -148,7 +148,7 @@ let package = Package(
         tests("CryptoTests", uses: ["Bytes", "System", "Crypto", "SRTP", "RTP"]),
         tests("AccessTests", uses: ["Bytes", "Access", "Config", "Crypto", "HTTP", "System"]),
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
-        tests("ConfigTests", uses: ["Bytes", "Media", "Config", "System", "Log"]),
+        tests("ConfigTests", uses: ["Bytes", "Media", "Config", "RTSP", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
         tests("CommandTests", uses: ["Bytes", "Control", "apus"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),

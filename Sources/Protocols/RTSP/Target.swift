@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a client is told to play: an RTSP URL with host, port, user and password taken apart.
 
+import SDP
+
 /// Where a client connects, and what it asks for there.
 ///
 /// It has no description, as it may hold a password: print `redacted`.
@@ -142,20 +144,12 @@ package struct RTSPTarget: Sendable, Hashable {
 package enum ControlURL {
     /// The URL that `control` means below `base`.
     ///
-    /// RFC 2326 §C.1.1 asks for the resolution of RFC 3986, but servers and clients of the field append the control to
-    /// the base, query and all; so does this.
+    /// A name or password in it is left out, which some cameras copy into their answers.
     package static func resolve(_ control: String, base: String) -> String {
-        if control.isEmpty || control == "*" { return base }
-        if control.contains("://") { return withoutUser(control) }
-        if control.hasPrefix("/") {
-            guard let end = base.firstRange(of: "://") else { return control }
-            let authority = base[end.upperBound...].prefix { $0 != "/" && $0 != "?" }
-            return String(base[..<end.upperBound]) + authority + control
-        }
-        return base.hasSuffix("/") ? base + control : base + "/" + control
+        withoutUser(SessionDescription.resolve(control, against: base))
     }
 
-    /// The URL without user and password, which some cameras copy into their answers.
+    /// The URL without user and password.
     static func withoutUser(_ url: String) -> String {
         guard let end = url.firstRange(of: "://") else { return url }
         let authority = url[end.upperBound...].prefix { $0 != "/" && $0 != "?" }

@@ -143,7 +143,15 @@ package struct SocketAddress: Sendable {
     }
 
     /// True if both have the same host, whatever the ports.
-    package func hasSameHost(as other: SocketAddress) -> Bool { host == other.host }
+    package func hasSameHost(as other: SocketAddress) -> Bool {
+        guard family == other.family, family == AF_INET || family == AF_INET6 else { return host == other.host }
+        // Asked for each datagram: no texts are made.
+        let place = isIPv6 ? 8..<24 : 4..<8
+        // Safe: both lie within every sockaddr of their family.
+        return unsafe withUnsafeBytes(of: storage) { one in
+            unsafe withUnsafeBytes(of: other.storage) { unsafe one[place].elementsEqual($0[place]) }
+        }
+    }
 }
 
 extension SocketAddress: CustomStringConvertible {
