@@ -38,13 +38,36 @@ import Testing
         }
     }
 
+    @Test("an RTSP source is taken apart, and never printed with its password")
+    func rtsp() throws {
+        let text = "rtsps://me:se%40cret@camera/live?channel=1&transport=udp&verify=no"
+
+        let address = try SourceAddress(parsing: text)
+
+        guard case .rtsp(let location) = address else {
+            Issue.record("\(address) is no RTSP source")
+            return
+        }
+        #expect(location.transport == .udp)
+        #expect(location.trust == .anybody)
+        #expect(location.target.credentials?.password == "se@cret")
+        #expect(location.target.url == "rtsps://camera/live?channel=1")
+        #expect(address.description == "rtsps://me:***@camera/live?channel=1")
+        #expect(
+            SourceScheme.redacted("cam=" + text) == "cam=rtsps://me:***@camera/live?channel=1&transport=udp&verify=no"
+        )
+        #expect(SourceScheme.redacted("rtsp://camera/a@b") == "rtsp://camera/a@b")
+    }
+
     @Test(
         "each mistake is named, with what was probably meant",
         arguments: [
             ("", "unknown source"), ("patern:", "did you mean \"pattern:\"?"),
             ("pattern", "did you mean \"pattern:\"?"), ("aut", "did you mean \"auto\"?"),
             ("auto:", "stands alone"), ("http://x", "unknown source \"http\""),
-            ("rtsp://camera/stream", "not supported yet"), ("publish:cam", "stands alone"),
+            ("rtsp:camera", "no URL like"), ("rtsp://u:p@camera/a?transport=tpc", "none of auto, tcp, udp"),
+            ("rtsp://camera/a?verify=no", "rtsps:// only"), ("rtsps://camera/?fingerprint=12", "SHA-256"),
+            ("publish:cam", "stands alone"),
             ("cvmmap://zed", "not supported yet"), ("/dev/video0", "write v4l2:/dev/video0"),
             ("/clip.mp4", "write file:/clip.mp4"), ("v4l2:", "needs a device"), ("v4l2:video0", "needs a device"),
             ("v4l2:/dev/video0?sise=640x480", "did you mean \"size\"?"),

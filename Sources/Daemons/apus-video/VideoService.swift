@@ -110,7 +110,7 @@ final class VideoService {
         switch address {
         case .file: return reason
         case .v4l2(let device, _): return File.exists(device) ? reason : nil
-        case .auto, .stdin, .pattern, .publish: return nil
+        case .auto, .stdin, .pattern, .publish, .rtsp: return nil
         }
     }
 
@@ -147,14 +147,18 @@ final class VideoService {
             picture: { [unowned self] picture, captured in took(picture, captured) },
             unit: { [unowned self] info, unit in took(info, unit) },
             audio: { [unowned self] info, frame in audio?.pass(info, frame) },
-            state: { [unowned self] state in changed(state) }
+            state: { [unowned self] state in changed(state) },
+            note: { [unowned self] name, text in
+                log.info("source deviates", ["source": address, "deviation": name, "meaning": text])
+            }
         )
         let session = CaptureSession(
             loop: context.loop,
             address: address,
             target: target,
             events: events,
-            ring: { [context, camera] stream in context.runDirectory.ring(camera.name, stream) }
+            ring: { [context, camera] stream in context.runDirectory.ring(camera.name, stream) },
+            agent: "Apus/\(apusVersion)"
         )
         self.session = session
         session.start()
@@ -376,6 +380,15 @@ final class VideoService {
         }
         source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
         source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
+        if let pull = session?.pull {
+            source.append(JSON.Member("transport", .string(pull.transport)))
+            source.append(JSON.Member("server", JSON(pull.server)))
+            source.append(JSON.Member("drift_ppm", pull.drift.map { JSON(($0 * 10).rounded() / 10) } ?? nil))
+            source.append(JSON.Member("jitter_ms", JSON((pull.jitter.milliseconds * 1000).rounded() / 1000)))
+            source.append(JSON.Member("packets", JSON(pull.packets)))
+            source.append(JSON.Member("packets_lost", JSON(pull.lost)))
+            source.append(JSON.Member("deviations", .array(pull.deviations.map { .string($0) })))
+        }
         source.append(JSON.Member("decode_failures", JSON(decoder.failures)))
         let streams = video.map(\.status) + [jpeg?.status, audio?.status].compactMap(\.self)
         return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]

@@ -18,17 +18,21 @@ package struct CaptureEvents {
     package var audio: (AudioInfo, Span<UInt8>) -> Void
     /// The state has changed.
     package var state: (CaptureState) -> Void
+    /// The source does something unusual, each thing told once: its name and what is made of it.
+    package var note: (String, String) -> Void
 
     package init(
         picture: @escaping (PictureBuffer, Instant) -> Void,
         unit: @escaping (UnitInfo, Span<UInt8>) -> Void,
         audio: @escaping (AudioInfo, Span<UInt8>) -> Void = { _, _ in },
-        state: @escaping (CaptureState) -> Void
+        state: @escaping (CaptureState) -> Void,
+        note: @escaping (String, String) -> Void = { _, _ in }
     ) {
         self.picture = picture
         self.unit = unit
         self.audio = audio
         self.state = state
+        self.note = note
     }
 }
 
@@ -69,6 +73,7 @@ package final class CaptureSession {
     private let events: CaptureEvents
     private let standardInput: Int32
     private let ring: (String) -> String
+    private let agent: String
     private var source: (any Source)?
     private var backoff = Backoff()
     private var retry: LoopTimer?
@@ -77,16 +82,18 @@ package final class CaptureSession {
     private var floor = Instant.zero
     private var lastSound = Instant.zero
     private var isDiscontinuous = false
+    private let pulled = PullMemory()
 
     /// Makes a session that has not started; `standardInput` is what `stdin:` reads from, `ring` tells the socket of each
-    /// of the camera's rings.
+    /// of the camera's rings, and `agent` is how this program is called in front of servers.
     package init(
         loop: EventLoop,
         address: SourceAddress,
         target: CaptureTarget,
         events: CaptureEvents,
         standardInput: Int32 = 0,
-        ring: @escaping (String) -> String = { $0 }
+        ring: @escaping (String) -> String = { $0 },
+        agent: String = "Apus"
     ) {
         self.loop = loop
         self.address = address
@@ -94,6 +101,7 @@ package final class CaptureSession {
         self.events = events
         self.standardInput = standardInput
         self.ring = ring
+        self.agent = agent
     }
 
     /// Starts the source; if that fails, it is tried again until `stop()`.
@@ -113,6 +121,9 @@ package final class CaptureSession {
 
     /// Asks who codes the source's frames for a keyframe soon, if that can be asked.
     package func requestKeyframe() { source?.requestKeyframe() }
+
+    /// How pulling from a server goes; nil for other sources, and while there is no connection.
+    package var pull: PullReport? { (source as? PullSource)?.report }
 
     /// True once after each loss: the next frame does not follow the one before.
     package func takeDiscontinuity() -> Bool {
@@ -211,6 +222,8 @@ package final class CaptureSession {
         case .file(let path, let loops): return FileSource(loop: loop, path: path, loops: loops)
         case .stdin(let codec): return PipeSource(loop: loop, descriptor: standardInput, codec: codec)
         case .pattern(let size, let frameRate): return makePattern(size, frameRate)
+        case .rtsp(let location):
+            return PullSource(loop: loop, location: location, agent: agent, memory: pulled, note: events.note)
         case .publish: return PublishSource(loop: loop, video: ring("publish"), audio: ring("publish-audio"))
         }
     }

@@ -2,6 +2,7 @@
 // Source strings: where a camera's frames come from.
 
 package import Media
+package import RTSP
 
 /// A parsed source string.
 package enum SourceAddress: Sendable, Equatable {
@@ -17,6 +18,8 @@ package enum SourceAddress: Sendable, Equatable {
     case pattern(size: PictureSize?, frameRate: Int?)
     /// Whoever publishes to the camera's RTSP address.
     case publish
+    /// An RTSP server's stream.
+    case rtsp(RTSPLocation)
 
     /// A pixel format of a V4L2 device.
     package enum V4L2Format: String, Sendable, CaseIterable {
@@ -40,7 +43,7 @@ package enum SourceAddress: Sendable, Equatable {
     }
 
     /// The schemes that are known, but that no code answers yet.
-    package static let plannedSchemes = ["rtsp", "rtsps", "cvmmap"]
+    package static let plannedSchemes = ["cvmmap"]
     /// The longest source string taken.
     package static let maximumLength = 4096
 
@@ -72,6 +75,12 @@ package enum SourceAddress: Sendable, Equatable {
                 throw SourceAddressError("publish: stands alone; publishers use the camera's own RTSP address")
             }
             self = .publish
+        case .rtsp, .rtsps:
+            do throws(LocationError) {
+                self = .rtsp(try RTSPLocation(parsing: text))
+            } catch {
+                throw SourceAddressError("\(name): \(error)")
+            }
         case .auto: throw SourceAddressError("auto stands alone, without a colon")
         case nil where Self.plannedSchemes.contains(name):
             throw SourceAddressError("source \(name): is not supported yet; use one of \(Self.list)")
@@ -141,6 +150,7 @@ extension SourceAddress: CustomStringConvertible {
         case .stdin(let codec): codec == .jpeg ? "stdin:mjpeg" : "stdin:h264"
         case .pattern: "pattern:"
         case .publish: "publish:"
+        case .rtsp(let location): location.target.redacted
         }
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of source that exist, as far as a configuration can check them without opening one.
 
+import RTSP
+
 /// The first part of a source string, up to its colon.
 package enum SourceScheme: String, CaseIterable, Sendable {
     case auto
@@ -9,11 +11,13 @@ package enum SourceScheme: String, CaseIterable, Sendable {
     case stdin
     case pattern
     case publish
+    case rtsp
+    case rtsps
 
     /// A list of examples, for the reference and for errors.
     package static let examples =
         "auto, v4l2:/dev/video0?size=1280x720&fps=30&format=mjpeg, file:/path/clip.mp4?loop, stdin:mjpeg, stdin:h264, "
-        + "pattern:?size=1920x1080&fps=30, publish:"
+        + "pattern:?size=1920x1080&fps=30, publish:, rtsp://user:password@camera/path?transport=udp"
 
     /// The scheme with its colon; only `auto` has none.
     var written: String { self == .auto ? rawValue : rawValue + ":" }
@@ -26,6 +30,9 @@ package enum SourceScheme: String, CaseIterable, Sendable {
         guard scheme == .auto ? name.count == source.count : name.count < source.count else { return nil }
         self = scheme
     }
+
+    /// The source as it may be printed: without the password of a URL.
+    package static func redacted(_ source: String) -> String { RTSPLocation.redact(source) }
 
     /// Why `source` cannot be a source; nil if it may be one.
     package static func problem(with source: String) -> String? {

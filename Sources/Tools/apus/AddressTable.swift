@@ -22,7 +22,7 @@ struct AddressTable {
     var text: String {
         var table = Table([])
         for camera in configuration.cameras {
-            table.append(["camera", camera.name, camera.source])
+            table.append(["camera", camera.name, SourceScheme.redacted(camera.source)])
             if let rtsp, let stream = camera.rtspStreams.first {
                 let more = camera.rtspStreams.dropFirst().map { "/\(camera.name)\($0)" }.joined(separator: " ")
                 table.append([

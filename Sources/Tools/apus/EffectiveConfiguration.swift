@@ -95,7 +95,8 @@ struct ConfigurationSource {
         case "rtsp": rtspPort.map { "--rtsp-port \($0)" }
         case "http": httpPort.map { "--http-port \($0)" }
         default:
-            cameras.first { section == "camera.\($0.name)" }.map { "--camera \"\($0.name)=\($0.source)\"" }
+            cameras.first { section == "camera.\($0.name)" }
+                .map { "--camera \"\($0.name)=\(SourceScheme.redacted($0.source))\"" }
         }
     }
 
@@ -107,7 +108,7 @@ struct ConfigurationSource {
         let source = String(text[text.index(after: equals)...])
         if let problem = CameraName.problem(with: name) { throw Failure(.usage, "--camera \"\(text)\": \(problem)") }
         if let problem = SourceScheme.problem(with: source) {
-            throw Failure(.usage, "--camera \"\(text)\": \(problem)")
+            throw Failure(.usage, "--camera \"\(SourceScheme.redacted(text))\": \(problem)")
         }
         return (name, source)
     }
