@@ -170,6 +170,20 @@ struct Percentiles {
         ]
     }
 
+    /// The standard deviation; 0 without samples.
+    var deviation: Int64 {
+        guard count > 0 else { return 0 }
+        let mean = samples.reduce(0.0) { $0 + Double($1) } / Double(count)
+        let variance = samples.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(count)
+        return Int64(variance.squareRoot())
+    }
+
+    /// The least sample.
+    var least: Int64? { samples.min() }
+
+    /// How many samples are below zero.
+    var negatives: Int { samples.count { $0 < 0 } }
+
     /// The count, then the figures in milliseconds.
     var cells: [String] { ["\(count)"] + figures.map { Format.milliseconds($0.nanoseconds) } }
 

@@ -33,7 +33,7 @@ struct Main {
             """,
         [
             Up.command, Status.command, Figures.memoryCommand, Figures.cpuCommand, Ctl.command, ConfigCommand.command,
-            UserCommand.command, RingCommand.command, exitCodes, reference, version,
+            UserCommand.command, RingCommand.command, Latency.command, exitCodes, reference, version,
         ]
     )
 
