@@ -131,6 +131,9 @@ class Apus:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
+        self.remove_files()
+
+    def remove_files(self):
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):

@@ -95,11 +95,11 @@ GSTREAMER_DECODERS = {
 }
 
 
-def gstreamer(url, codec, rate, seconds, protocol):
+def gstreamer(url, codec, rate, seconds, protocol, options=()):
     """Decodes with GStreamer's rtspsrc; protocol is tcp, udp or, with an address of rtsph://, http+tcp."""
     program = settings.need("gst-launch-1.0", "gstreamer1.0-tools")
     frames = int(rate * seconds)
-    command = [program, "-v", "rtspsrc", f"location={url}", f"protocols={protocol}", "latency=200", "!"]
+    command = [program, "-v", "rtspsrc", f"location={url}", f"protocols={protocol}", "latency=200", *options, "!"]
     command += [*GSTREAMER_DECODERS[codec], "!", "fakesink", "sync=false", "silent=false", f"num-buffers={frames}"]
     try:
         done = subprocess.run(

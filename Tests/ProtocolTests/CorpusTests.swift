@@ -20,6 +20,7 @@ struct CorpusTests {
         Target(name: "RTSPSession") { RTSPFuzz.session($0) },
         Target(name: "RTSPClient") { RTSPFuzz.client($0) },
         Target(name: "RTSPTarget") { RTSPFuzz.target($0) },
+        Target(name: "MIKEY") { RTSPFuzz.mikey($0) },
         Target(name: "RTSPCarriers") { RTSPFuzz.carriers($0) },
         Target(name: "RTSPAddress") { RTSPFuzz.address($0) },
         Target(name: "RTSPTransport") { RTSPFuzz.transport($0) },

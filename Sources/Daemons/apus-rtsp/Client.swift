@@ -27,6 +27,8 @@ final class Client {
     var publication: Publication?
     /// The stream whose description the client waits for.
     var description: (stream: Stream, timer: LoopTimer)?
+    /// What protects the feeds that were described to the client as SRTP: the keys it has hold while it is here.
+    var protections: [Protection] = []
     /// Sends sender reports.
     var reports: LoopTimer?
     /// How RTSP comes to this client.
@@ -134,6 +136,11 @@ final class Client {
         var taken = 0
         while connection.isOpen, !session.isAnswering, held == nil {
             let rest = input.span.extracting(taken...)
+            if Self.isHandshake(rest) {
+                refuse("TLS on the plain port; RTSPS is served on tls_port if [tls] has a certificate")
+                taken = input.count
+                break
+            }
             do throws(WireError) {
                 let (consumed, item) = try parser.parse(rest)
                 if consumed == 0 { break }
@@ -158,6 +165,9 @@ final class Client {
         server.loop.later { [weak self] in self?.takeInput() }
     }
 
+    /// True for the first bytes of TLS (RFC 8446 §5.1), which would else wait for the end of a line.
+    private static func isHandshake(_ bytes: Span<UInt8>) -> Bool { bytes.count > 1 && bytes[0] == 22 && bytes[1] == 3 }
+
     private func receiveInterleaved(_ channel: UInt8, _ payload: Span<UInt8>) {
         if let track = playback?.track(reportChannel: channel) {
             receiveReport(payload, track)
@@ -167,8 +177,10 @@ final class Client {
     }
 
     /// How to deliver over an offered transport, with the answer to it; nil if that cannot be.
+    ///
+    /// Who has come by TLS gets nothing over UDP but SRTP; who has not gets no key for it.
     func deliver(_ offer: RTSPTransport) -> (Delivery, RTSPTransport)? {
-        guard !offer.isSecure, !offer.isMulticast else { return nil }
+        guard !offer.isMulticast, offer.lower == .tcp || offer.isSecure == connection.isEncrypted else { return nil }
         if let channels = offer.interleaved {
             return (.interleaved(rtp: channels.rtp, rtcp: channels.rtcp), offer)
         }

@@ -7,6 +7,7 @@ import Log
 import Loop
 import RTP
 import RTSP
+import SRTP
 import System
 
 extension Client {
@@ -32,7 +33,8 @@ extension Client {
     /// Goes on with a DESCRIBE that waits for the stream; `isLate` when it has waited long enough.
     func answerDescribe(isLate: Bool) {
         guard let (stream, _) = description else { return }
-        let text = stream.sessionDescription(anyhow: isLate)
+        let protect = connection.isEncrypted ? { [unowned self] feed in protection(feed) } : nil
+        let text = stream.sessionDescription(anyhow: isLate, protect: protect)
         guard isLate || text != nil else { return }
         endDescribe()
         if let refusal = stream.video.refusal() {
@@ -68,23 +70,51 @@ extension Client {
         guard let stream = server.stream(request.address), let feed = stream.feed(track: request.track) else {
             return send(session.answerSetup(.failure(Self.unknown)))
         }
+        let opener: SRTPContext?
+        do {
+            opener = try self.opener(request)
+        } catch {
+            return send(session.answerSetup(.failure(Refusal(.badRequest, "KeyMgmt: \(error)"))))
+        }
         for offer in request.offers {
             let way = offer.isMulticast ? multicast(stream, request.track, offer) : deliver(offer)
             guard case (let delivery, var transport)? = way else { continue }
             transport.source = feed.source
             stream.touch()
-            set(PlayedTrack(request.track, feed, delivery, server), of: stream)
-            return send(session.answerSetup(.success(.init(transport))))
+            let secret = offer.isSecure && connection.isEncrypted ? protection(feed) : nil
+            guard (secret != nil) == offer.isSecure else { continue }
+            // Who takes the track inside of TLS needs no key.
+            if secret == nil { protections.removeAll { $0.source == feed.source } }
+            let track = PlayedTrack(request.track, feed, delivery, server, protection: secret, opener: opener)
+            set(track, of: stream)
+            let url = request.address.trackURL(request.track)
+            let keys = secret.map { KeyManagement.header($0.message, url: url) }
+            return send(session.answerSetup(.success(.init(transport, keyManagement: keys))))
         }
         send(session.answerSetup(.failure(Refusal(.unsupportedTransport, "no transport offered is to be had here"))))
     }
 
-    /// How to deliver to the stream's group; nil if it has none.
+    /// How to deliver to the stream's group, where nothing is encrypted; nil if it has none.
     private func multicast(_ stream: Stream, _ track: Int, _ offer: RTSPTransport) -> (Delivery, RTSPTransport)? {
-        guard let sender = server.multicastSender(of: stream) else { return nil }
+        guard !offer.isSecure, !connection.isEncrypted, let sender = server.multicastSender(of: stream) else {
+            return nil
+        }
         var transport = offer
         transport.group = sender.transport(track: track)
         return (.multicast(sender), transport)
+    }
+
+    /// A feed's protection, held from now on, so that it stays the one that the client was told of.
+    private func protection(_ feed: Feed) -> Protection? {
+        guard let protection = feed.protection() else { return nil }
+        if !protections.contains(where: { $0 === protection }) { protections.append(protection) }
+        return protection
+    }
+
+    /// What opens the client's reports; nil if it has not said its key.
+    private func opener(_ request: ServerSession.SetupRequest) throws -> SRTPContext? {
+        guard connection.isEncrypted, let header = request.keyManagement else { return nil }
+        return try Protection.opener(try KeyManagement.message(header: header))
     }
 
     private func set(_ track: PlayedTrack, of stream: Stream) {
@@ -168,6 +198,14 @@ extension Client {
 
     /// Takes what the client reports of what it receives.
     func receiveReport(_ bytes: Span<UInt8>, _ track: PlayedTrack) {
+        guard track.protection != nil else { return takeReport(bytes, track) }
+        // What cannot be opened is anybody's.
+        var opened: [UInt8] = []
+        guard let opener = track.opener, (try? opener.unprotectReport(bytes, into: &opened)) != nil else { return }
+        takeReport(opened.span, track)
+    }
+
+    private func takeReport(_ bytes: Span<UInt8>, _ track: PlayedTrack) {
         session.noteActivity(at: server.loop.now)
         guard let packets = try? RTCPPacket.parse(bytes) else { return }
         for packet in packets {

@@ -43,7 +43,7 @@ extension Client {
             return send(session.answerSetup(.failure(Refusal(.notFound, "no such track is received"))))
         }
         for offer in request.offers {
-            guard let (delivery, transport) = deliver(offer) else { continue }
+            guard !offer.isSecure, let (delivery, transport) = deliver(offer) else { continue }
             publication.set(track, delivery, connection: connection)
             return send(session.answerSetup(.success(.init(transport))))
         }

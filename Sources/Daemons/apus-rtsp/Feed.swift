@@ -49,6 +49,7 @@ final class Feed {
     /// Of the description by which the packetizer was made.
     private var generation: UInt32 = 0
     private var caches: [UInt8: WireCache] = [:]
+    private weak var protectionInUse: Protection?
     private var lingering: LoopTimer?
     private var keyframeRequested: Instant?
 
@@ -244,6 +245,8 @@ final class Feed {
         while let frame = ledger.nextFrame, frame <= view.newest {
             packetizer?.nextSequence = ledger.nextNumber
             if case .image(let image) = cache(channel: 0).image(of: frame, in: view) {
+                packetizer?.nextSequence = ledger.nextNumber
+                if let protectionInUse { _ = protectionInUse.cache(channel: 0).image(of: frame, in: view) }
                 ledger.record(packets: image.packetCount)
             } else {
                 ledger.skip()
@@ -290,6 +293,16 @@ final class Feed {
         let cache = WireCache { [unowned self] info, frame, image in build(info, frame, channel, &image) }
         caches[channel] = cache
         return cache
+    }
+
+    /// What protects the packets for those who hold on to it; nil if there is no SRTP.
+    func protection() -> Protection? {
+        if let protectionInUse { return protectionInUse }
+        let protection = Protection(source: source) { [unowned self] channel in
+            { [unowned self] info, frame, image in build(info, frame, channel, &image) }
+        }
+        protectionInUse = protection
+        return protection
     }
 
     private func build(_ info: FrameInfo, _ frame: Span<UInt8>, _ channel: UInt8, _ image: inout PacketImage) {

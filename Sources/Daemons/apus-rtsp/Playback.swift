@@ -78,7 +78,10 @@ final class Playback {
     }
 
     /// How the pictures travel, in logs and reports.
-    var transportName: String { tracks.last?.delivery.name ?? "none" }
+    var transportName: String {
+        guard let track = tracks.last else { return "none" }
+        return track.protection == nil ? track.delivery.name : "srtp/\(track.delivery.name)"
+    }
 
     /// Frames sent of all tracks.
     var frames: UInt64 { tracks.reduce(0) { $0 + $1.frames } }
@@ -93,7 +96,7 @@ final class Playback {
             guard case .datagrams(let path) = track.delivery else { continue }
             var bytes: [UInt8] = []
             RTCP.appendGoodbye(source: track.feed.source, name: name, to: &bytes)
-            path.sendReport(bytes)
+            path.sendReport(track.protected(bytes))
         }
     }
 }

@@ -8,6 +8,7 @@ import Loop
 import Media
 import RTP
 import Ring
+import SRTP
 import System
 
 /// A track that a client has set up.
@@ -16,6 +17,10 @@ final class PlayedTrack {
     let number: Int
     let feed: Feed
     let delivery: Delivery
+    /// Present if packets go out as SRTP.
+    let protection: Protection?
+    /// Opens the client's own packets, if it has said its key.
+    let opener: SRTPContext?
     /// Sends what waits for the client's connection, for interleaved delivery.
     var pump: (() -> Void)?
     private(set) var isPlaying = false
@@ -38,18 +43,24 @@ final class PlayedTrack {
     /// The frame of which packets are left to send over UDP, and how many have gone.
     private var unfinished: (image: WireImage, packets: Int)?
 
-    init(_ number: Int, _ feed: Feed, _ delivery: Delivery, _ server: Server) {
+    init(
+        _ number: Int,
+        _ feed: Feed,
+        _ delivery: Delivery,
+        _ server: Server,
+        protection: Protection? = nil,
+        opener: SRTPContext? = nil
+    ) {
+        self.protection = protection
+        self.opener = opener
         self.number = number
         self.feed = feed
         self.delivery = delivery
         loop = server.loop
         pace = server.pace
         cursor = feed.cursor(maximumLatency: server.configuration.maximumLatency)
-        if case .interleaved(let channel, _) = delivery {
-            cache = feed.cache(channel: channel)
-        } else {
-            cache = feed.cache(channel: 0)
-        }
+        let channel: UInt8 = if case .interleaved(let channel, _) = delivery { channel } else { 0 }
+        cache = protection?.cache(channel: channel) ?? feed.cache(channel: channel)
     }
 
     /// Begins, or goes on after `stop`, at `frame`; at the next one that can be joined if it is nil.
@@ -114,8 +125,11 @@ final class PlayedTrack {
     func senderReport(name: String) -> [UInt8] {
         var bytes: [UInt8] = []
         RTCP.append(feed.senderInfo(packets: packets, octets: octets), name: name, to: &bytes)
-        return bytes
+        return protected(bytes)
     }
+
+    /// An RTCP packet as the client is to get it.
+    func protected(_ report: [UInt8]) -> [UInt8] { protection?.protectReport(report) ?? report }
 
     private func sendDatagrams(_ path: DatagramPath) {
         guard isPlaying, pause == nil else { return }

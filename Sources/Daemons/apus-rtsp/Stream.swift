@@ -66,26 +66,36 @@ final class Stream {
     }
 
     /// The session description; nil while it is not known, or not complete unless `anyhow`.
-    func sessionDescription(anyhow: Bool) -> String? {
+    ///
+    /// `protect` gives what protects a feed's packets; then the tracks are described as SRTP.
+    func sessionDescription(anyhow: Bool, protect: ((Feed) -> Protection?)? = nil) -> String? {
         guard let (description, generation) = video.description else { return nil }
         if let format = NALFormat(description.codec), !anyhow {
             guard ParameterSets(format, annexB: description.configuration.span).isComplete else { return nil }
         }
         guard
-            let picture = SessionDescription.Media(
+            var picture = SessionDescription.Media(
                 video: description,
                 payloadType: video.payloadType(description.codec),
                 control: control(TrackNumber.video),
                 bandwidth: bandwidth
             )
         else { return nil }
+        if let protect { Self.secure(&picture, protect(video)) }
         var media = [picture]
         var version = UInt64(generation)
-        if let (description, generation) = audio.description, let sound = sound(description) {
+        if let (description, generation) = audio.description, var sound = sound(description) {
+            if let protect { Self.secure(&sound, protect(audio)) }
             media.append(sound)
             version += UInt64(generation)
         }
         return SessionDescription.live(name: name, identifier: sessionIdentifier, version: version, media: media).text
+    }
+
+    private static func secure(_ media: inout SessionDescription.Media, _ protection: Protection?) {
+        guard let protection else { return }
+        media.transport = "RTP/SAVP"
+        media.attributes.append(.init("key-mgmt", KeyManagement.attribute(protection.message)))
     }
 
     private func sound(_ description: StreamDescription) -> SessionDescription.Media? {
