@@ -57,7 +57,12 @@ extension RTPDepacketizer {
                 isDamaged = true
                 return
             }
-            try appendHeader(type, quality, precision, size(width, height), interval)
+            let size = try size(width, height)
+            try appendHeader(type, quality, precision, size, interval)
+            if (description.width, description.height) != (UInt32(size.width), UInt32(size.height)) {
+                (description.width, description.height) = (UInt32(size.width), UInt32(size.height))
+                descriptionVersion &+= 1
+            }
             jpeg.scan = frame.count
         }
         guard let scan = jpeg.scan, frame.count - scan == offset else {

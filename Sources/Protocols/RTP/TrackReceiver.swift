@@ -201,7 +201,7 @@ package struct TrackReceiver: Sendable {
         while let first = buffer.first(from: next) { skip(to: first.sequence, emit) }
         finishFrames(isReset: true, emit)
         epoch &+= 1
-        if header.source != source { lastReport = nil }
+        lastReport = nil
         start(header)
         return 0
     }

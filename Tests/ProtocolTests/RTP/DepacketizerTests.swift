@@ -58,7 +58,7 @@ struct DepacketizerTests {
     /// A temporal unit of a keyframe with a sequence header, as libaom writes it for 320x240, or of an inter frame.
     static func temporalUnit(keyframe: Bool, length: Int) -> [UInt8] {
         var unit = AV1.temporalDelimiter
-        if keyframe { unit += hex("0a0b 00000004 3c feed 00 00 00 00".replacing(" ", with: "")) }
+        if keyframe { unit += hex("0a0b 00000004 3cffbcfb f90040") }
         unit += [0x32] + (length < 128 ? [UInt8(length)] : [UInt8(length & 0x7F) | 0x80, UInt8(length >> 7)])
         unit += [keyframe ? 0x10 : 0x30] + (1..<length).map { UInt8($0 % 250) }
         return unit

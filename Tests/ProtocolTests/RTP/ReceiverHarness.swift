@@ -61,7 +61,7 @@ struct ReceiverHarness {
         self.frames += frames
     }
 
-    mutating func feed(_ packets: [[UInt8]]) { for packet in packets { feed(packet) } }
+    mutating func feed(_ packets: some Sequence<[UInt8]>) { for packet in packets { feed(packet) } }
 
     /// Lets the time pass that packets are held back, and ends the stream.
     mutating func finish() {

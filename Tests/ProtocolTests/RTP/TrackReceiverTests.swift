@@ -42,7 +42,7 @@ struct TrackReceiverTests {
         #expect(harness.output.map(\.flags) == [.keyframe, [], .keyframe, []])
         #expect(harness.output.map { $0.timestamp - 0xFFFF_F000 } == [0, 3600, 7200, 10800])
         #expect(harness.receiver.allDeviations.isEmpty)
-        #expect(harness.receiver.description.width == 320 || harness.receiver.description.width > 0)
+        #expect(harness.receiver.description.width == 322 && harness.receiver.descriptionVersion > 0)
         #expect(harness.receiver.statistics.lost == 0 && !harness.receiver.needsKeyframe)
     }
 
