@@ -208,6 +208,25 @@ struct ConfigurationTests {
         #expect(found == ["f:4: camera b cannot read standard input: camera a already does"])
     }
 
+    @Test("a source that is not ours to start cannot be on demand", arguments: ["publish:", "stdin:h264"])
+    func onDemand(source: String) throws {
+        let section = "[camera.a]\non_demand = yes\nsource = "
+
+        #expect(
+            faults(section + source) == [
+                "f:2: camera a cannot have on_demand: its source \(source) is not ours to start"
+            ]
+        )
+        #expect(try read(section + "pattern:").cameras[0].isOnDemand)
+    }
+
+    @Test("slates can be put off, and left out")
+    func slates() throws {
+        #expect(try read("").cameras[0].slateDelay == .seconds(1))
+        #expect(try read("[camera.a]\nslate_after = 0s").cameras[0].slateDelay == .zero)
+        #expect(try read("[camera.a]\nslate = off").cameras[0].slateDelay == nil)
+    }
+
     @Test("cameras up to the limit are taken, more are a fault")
     func cameraLimit() {
         let most = (0..<Configuration.maximumCameras).map { "[camera.c\($0)]\n" }.joined()

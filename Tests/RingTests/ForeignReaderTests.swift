@@ -109,6 +109,10 @@ struct ForeignReaderTests {
         #expect(found.rate_numerator == 30000 && found.rate_denominator == 1001)
         #expect(found.configuration_size == 50)
         #expect(withUnsafeBytes(of: &found.configuration) { Array($0.prefix(50)) } == Array(0..<50))
+        writer?.isSlate = true
+        #expect(ring.header.pointee.flags == APUS_RING_SLATE_NOW)
+        writer?.isSlate = false
+        #expect(ring.header.pointee.flags == 0)
         #expect(apus_ring_newest(&ring) == 2)
         #expect(apus_ring_newest_keyframe(&ring) == 1)
         #expect(apus_ring_wait(&ring, 2, 0) == 1)

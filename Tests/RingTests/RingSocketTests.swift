@@ -88,6 +88,21 @@ struct RingSocketTests {
         #expect(changes == [true, false, true, false])
     }
 
+    @Test("readers see that the frames stand in for a lost source, and that they do no more")
+    func slate() throws {
+        let bench = try RingBench()
+        let writer = try bench.makeWriter()
+        let reader = RingReader(loop: bench.loop, path: bench.path, demand: true)
+        try bench.run(until: { reader.isAttached }, "attached")
+
+        writer.isSlate = true
+        #expect(reader.view?.isSlate == true)
+        writer.isSlate = false
+        #expect(reader.view?.isSlate == false)
+        reader.close()
+        writer.close()
+    }
+
     @Test("a keyframe request reaches the writer")
     func keyframeRequest() throws {
         let bench = try RingBench()

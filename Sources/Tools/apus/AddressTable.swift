@@ -10,10 +10,12 @@ struct AddressTable {
     private let rtsp: String?
     private let rtsps: String?
     private let http: String?
+    private let troubles: [String: String]
 
-    /// `listeners` are what the servers say of themselves in `status`.
-    init(_ configuration: Configuration, listeners: [JSON]) {
+    /// `listeners` are what the servers say of themselves in `status`; `troubles` say why cameras have no pictures yet.
+    init(_ configuration: Configuration, listeners: [JSON], troubles: [String: String] = [:]) {
         self.configuration = configuration
+        self.troubles = troubles
         rtsp = AddressTable.authority("rtsp", listeners)
         rtsps = AddressTable.authority("rtsps", listeners)
         http = AddressTable.authority("http", listeners)
@@ -22,7 +24,8 @@ struct AddressTable {
     var text: String {
         var table = Table([])
         for camera in configuration.cameras {
-            table.append(["camera", camera.name, SourceScheme.redacted(camera.source)])
+            let trouble = troubles[camera.name].map { "   (\($0))" } ?? ""
+            table.append(["camera", camera.name, SourceScheme.redacted(camera.source) + trouble])
             if let rtsp, let stream = camera.rtspStreams.first {
                 let more = camera.rtspStreams.dropFirst().map { "/\(camera.name)\($0)" }.joined(separator: " ")
                 table.append([

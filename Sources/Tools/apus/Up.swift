@@ -148,7 +148,7 @@ final class Up {
         }
         let listeners = listeners()
         keepPorts(listeners)
-        let table = AddressTable(configuration, listeners: listeners)
+        let table = AddressTable(configuration, listeners: listeners, troubles: troubles())
         // That nobody reads the table harms nobody.
         _ = try? Terminal.write(table.text)
         Notifier().send("READY=1")
@@ -168,6 +168,19 @@ final class Up {
                 let client = try? ControlClient(controlSocket(plan.name, runDirectory), timeout: .seconds(1))
                 return (try? client?.request("status"))?["listening"]?.elements ?? []
             }
+    }
+
+    /// Asks the cameras whose source is not there why; by camera.
+    private func troubles() -> [String: String] {
+        var troubles: [String: String] = [:]
+        for camera in configuration.cameras {
+            let client = try? ControlClient(runDirectory.control("video", camera: camera.name), timeout: .seconds(1))
+            guard let source = (try? client?.request("status"))?["source"], source["state"]?.string == "lost" else {
+                continue
+            }
+            troubles[camera.name] = source["reason"]?.string ?? "no signal"
+        }
+        return troubles
     }
 
     /// Makes a port that a daemon picked its own for the time that this instance runs, restarts included.
