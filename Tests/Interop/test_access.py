@@ -7,9 +7,12 @@ import ctypes.util
 import hashlib
 import http.client
 import os
+import pathlib
+import pty
 import re
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -117,6 +120,51 @@ class User(RTSPClient):
         )
 
 
+class TerminalTest(unittest.TestCase):
+    """Passwords are typed at a terminal."""
+
+    def typed(self, *passwords):
+        """Runs apus user add at a terminal of its own; returns its exit code, what it showed, and the file's text."""
+        with tempfile.TemporaryDirectory() as directory:
+            users = pathlib.Path(directory) / "users"
+            pid, terminal = pty.fork()
+            if pid == 0:
+                program = str(settings.PROGRAMS / "apus")
+                os.execv(program, [program, "user", "add", "anna", "--users", str(users)])
+            shown = b""
+            for password in passwords:
+                shown = self.read(terminal, shown, shown.count(b": ") + 1)
+                os.write(terminal, password)
+            shown = self.read(terminal, shown, None)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            os.close(terminal)
+            return code, shown.decode(), users.read_text() if users.exists() else ""
+
+    def read(self, terminal, shown, prompts):
+        """Reads until so many prompts were shown, or until the end."""
+        try:
+            while prompts is None or shown.count(b": ") < prompts:
+                shown += os.read(terminal, 1024)
+        except OSError:
+            pass
+        return shown
+
+    def test_a_password_is_not_shown_and_asked_for_twice(self):
+        code, shown, users = self.typed(b"gehein\x7fm\r", b"geheim\r")
+
+        self.assertEqual(code, 0, shown)
+        self.assertNotIn("gehei", shown)
+        self.assertIn(hashlib.md5(b"anna:Apus:geheim").hexdigest(), users)
+
+    def test_passwords_that_differ_and_giving_up_change_nothing(self):
+        for typed in [(b"one\r", b"two\r"), (b"one\x03",), (b"\x04",)]:
+            with self.subTest(typed):
+                code, shown, users = self.typed(*typed)
+                self.assertNotEqual(code, 0)
+                self.assertIn("nothing was changed", shown)
+                self.assertEqual(users, "")
+
+
 class AccessTest(unittest.TestCase):
     """Each test has a suite of its own, since failed attempts are remembered."""
 
@@ -140,6 +188,7 @@ class AccessTest(unittest.TestCase):
         plays = [
             lambda: clients.ffmpeg(self.url("cam"), RATE, 3, ["-rtsp_transport", "tcp"]),
             lambda: clients.ffmpeg(self.url("cam"), RATE, 3, ["-rtsp_transport", "udp"]),
+            lambda: clients.ffmpeg(self.url("cam"), RATE, 3, ["-rtsp_transport", "http"]),
             lambda: clients.mpv(self.url("cam"), RATE, 2),
             lambda: clients.gstreamer(self.url("cam"), "h264", RATE, 2, "tcp"),
         ]

@@ -76,6 +76,37 @@ class ErrorsTest(unittest.TestCase):
     def test_a_missing_configuration_file_is_named(self):
         self.assert_names(self.up("--config", self.directory / "none.conf"), "none.conf", "No such file")
 
+    def test_a_users_file_that_others_can_read_is_named_with_the_remedy(self):
+        path = self.config("")
+        users = self.directory / "users"
+        users.write_text("anna password=x\n")
+        users.chmod(0o644)
+
+        self.assert_names(self.up("--config", path), users, "0644", f"chmod 600 {users}")
+        self.assert_names(self.apus("config", "check", path, code=2), f"chmod 600 {users}")
+
+    def test_a_mistake_in_the_users_file_is_named_with_its_place(self):
+        path = self.config("")
+        users = self.directory / "users"
+        users.write_text("# ours\nanna rol=admin password=x\n")
+        users.chmod(0o600)
+
+        self.assert_names(self.up("--config", path), f"{users}:2", "rol", "role")
+
+    def test_listening_wider_without_users_is_named_with_both_remedies(self):
+        path = self.config("[rtsp]\nlisten = 0.0.0.0\n")
+
+        self.assert_names(self.up("--config", path), f"{path}:2", "apus user add", "auth = off", self.directory / "users")
+
+    def test_mistakes_with_users_are_named(self):
+        users = ["--users", self.directory / "users"]
+
+        self.assert_names(self.apus("user", "remove", "anna", *users, code=2), "anna", users[1])
+        self.assert_names(self.apus("user", "add", "a/b", *users, code=2), "a/b")
+        self.assert_names(self.apus("user", "add", "anna", "--role", "vewer", *users, code=2), "--role", "viewer")
+        self.assert_names(self.apus("user", "add", "anna", *users, code=2), "password", "empty")
+        self.assertFalse(users[1].exists())
+
     def test_a_port_in_use_is_named_with_the_key_to_change(self):
         for option, key in [("--rtsp-port", "rtsp"), ("--http-port", "http")]:
             with self.subTest(option), socket.socket() as taken:

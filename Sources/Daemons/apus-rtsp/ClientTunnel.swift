@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RTSP that comes through HTTP or WebSocket, and the two connections of an HTTP tunnel.
 
+import Access
 import Bytes
 import Crypto
 import FanOut
@@ -64,6 +65,8 @@ extension Client {
         do throws(TunnelRefusal) {
             try server.tunnels.open(cookie: cookie, host: tunnelHost, output: id, at: server.loop.now)
             inlet = .tunnelOutput
+            // Whoever knows the cookie, from the same address, can put requests into the tunnel.
+            access.trustsConnection = false
             connection.send(HTTPOnRTSP.tunnelHead(server: server.product))
         } catch {
             refuseTunnel(error)

@@ -21,7 +21,8 @@ package struct AccessSession: Sendable {
     package let host: String
     /// Whether nobody between can read what is sent: TLS, or this machine.
     private let isPrivate: Bool
-    private let trustsConnection: Bool
+    /// False as soon as others may put requests on the connection, too: then each has to show its user.
+    package var trustsConnection: Bool
     private var nonce: Nonce?
     /// Who the connection has shown to be; nil before, and where no users are asked for.
     package private(set) var user: User?

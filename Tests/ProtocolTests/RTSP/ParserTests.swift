@@ -92,6 +92,22 @@ struct RTSPParserTests {
         #expect(throws: WireError.self) { try Self.items(Array(text.utf8)) }
     }
 
+    @Test("a server may set limits below the greatest")
+    func ownLimits() {
+        func isTaken(_ headers: Int, head: Int, body: Int) -> Bool {
+            var parser = RTSPParser(limits: .init(bytes: 256, headers: 4))
+            var text = "OPTIONS * RTSP/1.0\r\nContent-Length: \(body)\r\n"
+            for _ in 1..<headers { text += "A: b\r\n" }
+            if head > 0 { text += "A: \(String(repeating: "b", count: head - text.utf8.count - 7))\r\n" }
+            let bytes = Array((text + "\r\n").utf8) + [UInt8](repeating: 0, count: body)
+            return (try? parser.parse(bytes.span))?.item != nil
+        }
+
+        #expect(isTaken(4, head: 0, body: 0) && !isTaken(5, head: 0, body: 0))
+        #expect(isTaken(1, head: 256, body: 0) && !isTaken(1, head: 257, body: 0))
+        #expect(isTaken(1, head: 0, body: 256) && !isTaken(1, head: 0, body: 257))
+    }
+
     @Test("limits hold at the limit and one beyond")
     func limits() {
         func check(_ atLimit: String, _ beyond: String) {

@@ -65,6 +65,20 @@ struct ServerSessionTests {
 
     static let inSession = ["Session": "42"]
 
+    @Test("so many tracks can be set up and no more", arguments: [1, 3, ServerSession.maximumTracks, 9])
+    func trackLimit(limit: Int) {
+        var rig = Rig()
+        rig.session = ServerSession(identifier: "42", server: "Apus", maximumTracks: limit, at: .zero)
+        let allowed = min(limit, ServerSession.maximumTracks)
+        for track in 0...allowed {
+            let headers = ["Transport": "RTP/AVP/TCP;unicast", "Session": track > 0 ? "42" : nil]
+                .compactMapValues { $0 }
+            let answer = rig.send(.setup, "\(Self.url)/trackID=\(track)", headers)
+
+            #expect(answer.status == (track < allowed ? .ok : .notEnoughBandwidth))
+        }
+    }
+
     @Test("a session goes from OPTIONS to TEARDOWN")
     func wholeSession() {
         var rig = Rig()
