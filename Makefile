@@ -51,6 +51,9 @@ stress: build ## prove on this machine that no torn frame is accepted: ThreadSan
 	APUS_STRESS_FRAMES=1000000 $(SWIFT) test --sanitize thread --scratch-path .build/tsan --filter RingStressTests
 	$(release)/apus-bench stress $(ARGS)
 
+churn: build ## let 10,000 viewers of all transports come and go; the server has to be as before
+	APUS_CHURN=10000 $(PYTHON) -m Tests.Interop churn $(ARGS)
+
 install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
@@ -59,4 +62,4 @@ install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
 clean: ## remove everything that was built
 	rm -rf .build
 
-.PHONY: help setup build run test format lint fuzz bench stress install clean
+.PHONY: help setup build run test format lint fuzz bench stress churn install clean

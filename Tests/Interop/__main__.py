@@ -10,7 +10,7 @@ import unittest
 
 from . import settings
 
-MODULES = ["errors", "rtsp", "tunnels", "tls", "hostile", "access", "http", "sources", "lifecycle", "memory", "cli", "ring"]
+MODULES = ["errors", "rtsp", "tunnels", "tls", "hostile", "churn", "access", "http", "sources", "lifecycle", "memory", "cli", "ring"]
 
 
 class Result(unittest.TextTestResult):

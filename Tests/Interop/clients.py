@@ -197,3 +197,11 @@ def curl(url, path, *options):
     program = settings.need("curl", "curl")
     output, _ = run([program, "-sS", "--fail", "--max-time", "10", "-D", "-", "-o", path, *options, url], GRACE)
     return output
+
+
+def certificate(folder):
+    """Makes key.pem and crt.pem in a folder, which vouch for themselves."""
+    program = settings.need("openssl", "openssl")
+    command = [program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    run([*command, "-keyout", folder / "key.pem", "-out", folder / "crt.pem"], GRACE)
+    (folder / "key.pem").chmod(0o600)

@@ -58,9 +58,10 @@ class RTSPClient:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        self.socket.close()
+        # The reader first: the descriptor's number may be another connection's as soon as it is closed.
         if self._reader is not None:
             self._reader.join()
+        self.socket.close()
 
     def request(self, method, url=None, **headers):
         """Sends a request and returns its answer's headers and body."""

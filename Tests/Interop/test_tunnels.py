@@ -212,10 +212,7 @@ class SecureTunnelsTest(SharedSuite):
     def make_apus(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="apus-tls-"))
         cls.port = free_port()
-        openssl = settings.need("openssl", "openssl")
-        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        clients.run([*command, "-keyout", cls.folder / "key.pem", "-out", cls.folder / "crt.pem"], 20)
-        (cls.folder / "key.pem").chmod(0o600)
+        clients.certificate(cls.folder)
         config = f"[tls]\ncertificate = {cls.folder}/crt.pem\nkey = {cls.folder}/key.pem\n"
         return Apus(config=f"{config}[rtsp]\ntls_port = {cls.port}\n{CONFIG}", streams=["cam"])
 
