@@ -15,7 +15,7 @@ import System
 /// A client of the RTSP server.
 ///
 /// `ClientPlayback.swift` has what it does as a player, `ClientPublishing.swift` what it does as a publisher,
-/// `ClientTunnel.swift` how RTSP gets here otherwise than plain.
+/// `ClientTalkback.swift` how it speaks to a camera, `ClientTunnel.swift` how RTSP gets here otherwise than plain.
 final class Client {
     let id: Int
     let connection: Connection
@@ -23,10 +23,12 @@ final class Client {
     var playback: Playback?
     unowned let server: Server
     var session: ServerSession
+    /// What the client says to the camera.
+    var talkback: Talkback?
     /// What the client publishes.
     var publication: Publication?
     /// The stream whose description the client waits for.
-    var description: (stream: Stream, timer: LoopTimer)?
+    var description: (stream: Stream, withTalkback: Bool, timer: LoopTimer)?
     /// What protects the feeds that were described to the client as SRTP: the keys it has hold while it is here.
     var protections: [Protection] = []
     /// Sends sender reports.
@@ -171,6 +173,9 @@ final class Client {
     private func receiveInterleaved(_ channel: UInt8, _ payload: Span<UInt8>) {
         if let track = playback?.track(reportChannel: channel) {
             receiveReport(payload, track)
+        } else if let talkback, case .interleaved(let rtp, let rtcp) = talkback.delivery, [rtp, rtcp].contains(channel)
+        {
+            talkback.receive(payload, isReport: channel == rtcp)
         } else {
             publication?.receive(payload, channel: channel)
         }

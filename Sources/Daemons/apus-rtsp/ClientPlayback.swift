@@ -23,18 +23,22 @@ extension Client {
 
     func describe(_ address: RTSPAddress, wantsBackchannel: Bool) {
         guard let stream = server.stream(address) else { return send(session.answerDescribe(.failure(Self.unknown))) }
+        guard !wantsBackchannel || server.hasTalkback(stream.camera) else {
+            let refusal = Refusal(.optionNotSupported, "camera \(stream.camera) takes no sound: talkback is off")
+            return send(session.answerDescribe(.failure(refusal)))
+        }
         stream.touch()
         let timer = server.loop.timer(after: Self.describePatience) { [unowned self] in answerDescribe(isLate: true) }
-        description = (stream, timer)
+        description = (stream, wantsBackchannel, timer)
         stream.describing[id] = self
         answerDescribe(isLate: false)
     }
 
     /// Goes on with a DESCRIBE that waits for the stream; `isLate` when it has waited long enough.
     func answerDescribe(isLate: Bool) {
-        guard let (stream, _) = description else { return }
+        guard let (stream, withTalkback, _) = description else { return }
         let protect = connection.isEncrypted ? { [unowned self] feed in protection(feed) } : nil
-        let text = stream.sessionDescription(anyhow: isLate, protect: protect)
+        let text = stream.sessionDescription(anyhow: isLate, withTalkback: withTalkback, protect: protect)
         guard isLate || text != nil else { return }
         endDescribe()
         if let refusal = stream.video.refusal() {
@@ -49,7 +53,7 @@ extension Client {
     }
 
     func endDescribe() {
-        guard let (stream, timer) = description else { return }
+        guard let (stream, _, timer) = description else { return }
         timer.cancel()
         stream.describing[id] = nil
         description = nil
@@ -67,6 +71,7 @@ extension Client {
     // MARK: SETUP
 
     func setUp(_ request: ServerSession.SetupRequest) {
+        if request.track == Stream.TrackNumber.talkback { return setUpTalkback(request) }
         guard let stream = server.stream(request.address), let feed = stream.feed(track: request.track) else {
             return send(session.answerSetup(.failure(Self.unknown)))
         }
@@ -135,6 +140,7 @@ extension Client {
     func release() {
         for track in playback?.tracks ?? [] { release(track) }
         playback = nil
+        endTalkback()
     }
 
     private func release(_ track: PlayedTrack) {
@@ -158,6 +164,7 @@ extension Client {
         // Before the first packet: players that have seen packets without a report place them differently.
         sendReports()
         playback.start()
+        talkback?.start()
         reports = server.loop.timer(every: Self.reportInterval) { [unowned self] in sendReports() }
         for track in playback.tracks { track.framesPublished() }
     }
@@ -167,13 +174,13 @@ extension Client {
         reports = nil
         guard let playback, let began = playback.began else { return }
         playback.stop()
+        talkback?.stop()
         playback.stream.viewers[id] = nil
-        let drops = playback.drops.byReason.map { "\($0.0.rawValue):\($0.1)" }.joined(separator: ",")
         server.log.info(
             "viewer left",
             [
                 "client": id, "peer": connection.peer, "stream": playback.stream.name, "reason": reason,
-                "frames": playback.frames, "dropped": drops.isEmpty ? "none" : drops,
+                "frames": playback.frames, "dropped": playback.dropText,
                 "seconds": Int((server.loop.now - began).seconds),
             ]
         )
@@ -186,13 +193,16 @@ extension Client {
 
     private func sendReports() {
         for track in playback?.tracks ?? [] {
-            let bytes = track.senderReport(name: server.canonicalName)
-            switch track.delivery {
-            case .interleaved(_, let channel):
-                connection.send(Delivery.interleave(bytes, channel: channel))
-            case .datagrams(let path): path.sendReport(bytes)
-            case .multicast: break
-            }
+            sendReport(track.senderReport(name: server.canonicalName), track.delivery)
+        }
+    }
+
+    /// Sends an RTCP packet.
+    func sendReport(_ bytes: [UInt8], _ delivery: Delivery) {
+        switch delivery {
+        case .interleaved(_, let channel): connection.send(Delivery.interleave(bytes, channel: channel))
+        case .datagrams(let path): path.sendReport(bytes)
+        case .multicast: break
         }
     }
 

@@ -259,19 +259,20 @@ final class Feed {
         let isSame = view.incarnation == incarnation && packetizer != nil
         if isSame, view.descriptionGeneration == generation { return true }
         guard let (description, generation) = view.description() else { return isSame }
-        let codec = description.codec
-        guard let format = RTPPacketizer.Format(codec) else { return false }
+        guard let format = RTPPacketizer.Format(description) else { return false }
         self.generation = generation
+        let track = Self.track(description)
         // A source that comes back may be of another codec, in the same ring.
-        if isSame, packetizer?.format == format { return true }
+        if isSame, packetizer?.format == format, clock.rate == track.clockRate { return true }
         incarnation = view.incarnation
         ledger = SequenceLedger(capacity: max(1, view.slotCount), firstNumber: ledger.nextNumber)
-        if let packetizer, packetizer.format != format, !viewers.isEmpty {
+        if let packetizer, packetizer.format != format || clock.rate != track.clockRate, !viewers.isEmpty {
             loop.later { [weak self] in self?.onOtherCodec?() }
         }
+        clock = RTPClock(rate: track.clockRate, offset: clock.offset)
         packetizer = RTPPacketizer(
             format,
-            payloadType: payloadType(codec),
+            payloadType: track.payloadType,
             source: source,
             firstSequence: ledger.nextNumber
         )
@@ -317,12 +318,9 @@ final class Feed {
         }
     }
 
-    /// JPEG has a static payload type (RFC 3551 §6), the others dynamic ones.
-    func payloadType(_ codec: Codec) -> UInt8 {
-        switch codec {
-        case .jpeg: 26
-        default: kind == .audio ? 97 : 96
-        }
+    /// How a ring's frames travel. Sound has another dynamic payload type than pictures, as some clients expect.
+    static func track(_ stream: StreamDescription) -> TrackFormat {
+        TrackFormat(sending: stream, dynamicType: stream.codec.isAudio ? 97 : 96)
     }
 }
 

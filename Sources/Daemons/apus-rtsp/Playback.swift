@@ -89,6 +89,12 @@ final class Playback {
     /// Frames of pictures that were not sent.
     var drops: DropCounts { tracks.last?.cursor.drops ?? DropCounts() }
 
+    /// How many frames of pictures were not sent, and why, in logs and reports: `too-slow:12`.
+    var dropText: String {
+        let drops = drops.byReason.map { "\($0.reason.rawValue):\($0.frames)" }
+        return drops.isEmpty ? "none" : drops.joined(separator: ",")
+    }
+
     /// Tells a receiver over UDP that nothing comes any more (RFC 3550 §6.6).
     func sayGoodbye(name: String) {
         guard began != nil else { return }

@@ -9,6 +9,7 @@ import Loop
 import Media
 import RTP
 import Ring
+import SDP
 import System
 
 /// Makes the server's reports.
@@ -61,40 +62,100 @@ final class Report {
             JSON.Member("received", JSON(client.connection.bytesReceived)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
         ]
-        guard let playback = client.playback else { return .object(members) }
-        members += [
+        if let playback = client.playback { members += played(playback) }
+        if let publication = client.publication { members += published(publication) }
+        if let talkback = client.talkback {
+            members.append(JSON.Member("speaks_to", .string(talkback.camera)))
+            members.append(JSON.Member("speaks", JSON(talkback.codec?.name)))
+        }
+        return .object(members)
+    }
+
+    // MARK: What is played
+
+    /// The connection in one row, then each track on its own.
+    private func played(_ playback: Playback) -> [JSON.Member] {
+        let tracks = Array(playback.tracks.reversed())
+        var members = [
             JSON.Member("stream", .string(playback.stream.name)),
             JSON.Member("transport", .string(playback.transportName)),
-            JSON.Member("playing", .boolean(playback.began != nil)),
+            JSON.Member("state", .string(playback.began == nil ? "ready" : "playing")),
         ]
         if let began = playback.began {
             members.append(JSON.Member("seconds", JSON(Int((server.loop.now - began).seconds))))
         }
-        members.append(JSON.Member("tracks", .array(playback.tracks.reversed().map(track))))
-        return .object(members)
+        members.append(JSON.Member("codecs", .string(tracks.map(codec).joined(separator: "+"))))
+        if let picture = tracks.first {
+            members.append(JSON.Member("frames", JSON(picture.frames)))
+            members += figures(picture)
+        }
+        members.append(JSON.Member("drops", .string(playback.dropText)))
+        members.append(JSON.Member("tracks", .array(tracks.map(track))))
+        return members
     }
+
+    private func codec(_ track: PlayedTrack) -> String { track.feed.description?.0.codec.name ?? "unknown" }
 
     private func track(_ track: PlayedTrack) -> JSON {
         var members = [
-            JSON.Member("track", JSON(track.number)),
-            JSON.Member("codec", .string(track.feed.description?.0.codec.name ?? "unknown")),
+            JSON.Member("track", JSON(track.number)), JSON.Member("codec", .string(codec(track))),
             JSON.Member("frames", JSON(track.frames)), JSON.Member("packets", JSON(track.packets)),
             JSON.Member("unsent_packets", JSON(track.unsentPackets)),
         ]
-        if let lag = track.lag { members.append(JSON.Member("lag_ms", JSON(lag.seconds * 1000))) }
+        members += figures(track)
         for (reason, count) in track.cursor.drops.byReason {
             members.append(JSON.Member("drops_" + reason.rawValue, JSON(count)))
         }
+        return .object(members)
+    }
+
+    private func figures(_ track: PlayedTrack) -> [JSON.Member] {
+        var members: [JSON.Member] = []
+        if let lag = track.lag { members.append(JSON.Member("lag_ms", milliseconds(lag))) }
         if let (report, _) = track.report {
             members += [
                 JSON.Member("lost_packets", JSON(report.lost)),
                 JSON.Member("fraction_lost", JSON(Double(report.fractionLost) / 256)),
-                JSON.Member("jitter_ms", JSON(Double(report.jitter) * 1000 / Double(track.feed.clockRate))),
+                JSON.Member("jitter_ms", rounded(Double(report.jitter) * 1000 / Double(track.feed.clockRate))),
             ]
         }
-        if let roundTrip = track.roundTrip {
-            members.append(JSON.Member("round_trip_ms", JSON(roundTrip.seconds * 1000)))
-        }
-        return .object(members)
+        if let roundTrip = track.roundTrip { members.append(JSON.Member("round_trip_ms", milliseconds(roundTrip))) }
+        return members
     }
+
+    // MARK: What is published
+
+    private func published(_ publication: Publication) -> [JSON.Member] {
+        var members = [
+            JSON.Member("publishes", .string(publication.camera)),
+            JSON.Member("transport", .string(publication.transportName)),
+            JSON.Member("state", .string(publication.began == nil ? "ready" : "recording")),
+        ]
+        if let began = publication.began {
+            members.append(JSON.Member("seconds", JSON(Int((server.loop.now - began).seconds))))
+        }
+        let codecs = publication.tracks.map(\.description.format.stream.codec.name)
+        members.append(JSON.Member("codecs", .string(codecs.joined(separator: "+"))))
+        if let drift = publication.drift { members.append(JSON.Member("drift_ppm", rounded(drift))) }
+        members.append(JSON.Member("tracks", .array(publication.tracks.map(inbound))))
+        return members
+    }
+
+    private func inbound(_ track: InboundTrack) -> JSON {
+        let receiver = track.receiver
+        let jitter = Double(receiver.statistics.jitter) * 1000 / Double(receiver.format.clockRate)
+        return [
+            "codec": .string(receiver.format.stream.codec.name),
+            "frames": JSON(receiver.frames.frames), "packets": JSON(receiver.statistics.received),
+            "lost_packets": JSON(receiver.statistics.missing), "late_packets": JSON(receiver.statistics.late),
+            "damaged_frames": JSON(receiver.frames.damaged), "refused_frames": JSON(track.refused),
+            "jitter_ms": rounded(jitter),
+            "deviations": .array(receiver.allDeviations.map { .string($0.text) }),
+        ]
+    }
+
+    private func milliseconds(_ duration: Duration) -> JSON { rounded(duration.seconds * 1000) }
+
+    /// With two decimals.
+    private func rounded(_ value: Double) -> JSON { JSON((value * 100).rounded() / 100) }
 }

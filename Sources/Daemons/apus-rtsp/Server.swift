@@ -154,6 +154,12 @@ final class Server {
         return stream.multicast
     }
 
+    /// True if sound may be sent to a camera.
+    func hasTalkback(_ camera: String) -> Bool { context.configuration.camera(camera)?.hasTalkback ?? false }
+
+    /// Who has the way back to a camera.
+    func talker(to camera: String) -> Client? { clients.values.first { $0.talkback?.camera == camera } }
+
     /// Who sends the frames of a camera.
     func publisher(of camera: String) -> Client? {
         clients.values.first { $0.publication?.camera == camera && $0.publication?.began != nil }

@@ -4,6 +4,7 @@
 import Bytes
 import Config
 import Media
+import RTP
 import RTSP
 import SDP
 import System
@@ -38,6 +39,8 @@ final class Stream {
     enum TrackNumber {
         static let video = 0
         static let audio = 1
+        /// The way back to the camera's loudspeaker.
+        static let talkback = 2
     }
 
     init(_ camera: CameraConfiguration, _ kind: Kind, video: Feed, audio: Feed) {
@@ -68,7 +71,11 @@ final class Stream {
     /// The session description; nil while it is not known, or not complete unless `anyhow`.
     ///
     /// `protect` gives what protects a feed's packets; then the tracks are described as SRTP.
-    func sessionDescription(anyhow: Bool, protect: ((Feed) -> Protection?)? = nil) -> String? {
+    func sessionDescription(
+        anyhow: Bool,
+        withTalkback: Bool = false,
+        protect: ((Feed) -> Protection?)? = nil
+    ) -> String? {
         guard let (description, generation) = video.description else { return nil }
         if let format = NALFormat(description.codec), !anyhow {
             guard ParameterSets(format, annexB: description.configuration.span).isComplete else { return nil }
@@ -76,7 +83,7 @@ final class Stream {
         guard
             var picture = SessionDescription.Media(
                 video: description,
-                payloadType: video.payloadType(description.codec),
+                payloadType: Feed.track(description).payloadType,
                 control: control(TrackNumber.video),
                 bandwidth: bandwidth
             )
@@ -88,6 +95,9 @@ final class Stream {
             if let protect { Self.secure(&sound, protect(audio)) }
             media.append(sound)
             version += UInt64(generation)
+        }
+        if withTalkback, let talkback = Talkback.media(control: control(TrackNumber.talkback)) {
+            media.append(talkback)
         }
         return SessionDescription.live(name: name, identifier: sessionIdentifier, version: version, media: media).text
     }
@@ -101,7 +111,7 @@ final class Stream {
     private func sound(_ description: StreamDescription) -> SessionDescription.Media? {
         SessionDescription.Media(
             audio: description,
-            payloadType: audio.payloadType(description.codec),
+            payloadType: Feed.track(description).payloadType,
             control: control(TrackNumber.audio)
         )
     }

@@ -28,7 +28,7 @@ final class JPEGStream {
     private var gate = FrameGate()
     private var statistics = StreamStatistics()
     private var isDiscontinuous = false
-    private var lastCaptured = Instant.zero
+    private var timeline = Timeline()
     /// True while the slate stands in for the source.
     private(set) var isSlating = false
 
@@ -168,9 +168,8 @@ final class JPEGStream {
         if isDiscontinuous { flags.insert(.discontinuity) }
         if isSlating { flags.insert(.slate) }
         // The slate's last frame may be younger than the first of a source that is back.
-        lastCaptured = max(captured, lastCaptured + Slate.step)
         do throws(RingError) {
-            try writer.publish(image, captured: lastCaptured, flags: flags)
+            try writer.publish(image, captured: timeline.place(captured), flags: flags)
             isDiscontinuous = false
             statistics.published(image.count, isKeyframe: true, at: Clock.monotonic())
         } catch {

@@ -15,9 +15,6 @@ final class Slate {
     static let rate = Rational(5)
     /// The size of a stream whose source has never told one.
     static let usualSize = PictureSize(width: 1280, height: 720)
-    /// Frames of a source that is back, and older than the slate's last, are put this far apart: players count in
-    /// milliseconds.
-    static let step = Duration.milliseconds(1)
     private static let interval = Duration.milliseconds(200)
     /// Sizes that painters are kept for; a camera has three streams.
     private static let painterLimit = 3

@@ -47,7 +47,7 @@ final class VideoStream {
     private var isDiscontinuous = false
     private var wantsKeyframe = false
     private var lastKeyframe = Instant.zero
-    private var lastCaptured = Instant.zero
+    private var timeline = Timeline()
     /// True while the slate stands in for the source.
     private(set) var isSlating = false
     private var slateEncoder = SlateEncoder()
@@ -175,9 +175,10 @@ final class VideoStream {
         if isDiscontinuous || info.isDiscontinuous { flags.insert(.discontinuity) }
         if isSlating { flags.insert(.slate) }
         // The slate's last frame may be younger than the first of a source that is back.
-        lastCaptured = max(info.captured, lastCaptured + Slate.step)
+        if isDiscontinuous { timeline.breakOff() }
+        let captured = timeline.place(info.captured, mayGoBack: !info.isKeyframe)
         do throws(RingError) {
-            try writer.publish(unit, captured: lastCaptured, flags: flags)
+            try writer.publish(unit, captured: captured, flags: flags)
             isDiscontinuous = false
             if info.isKeyframe { lastKeyframe = info.captured }
             statistics.published(unit.count, isKeyframe: info.isKeyframe, at: Clock.monotonic())

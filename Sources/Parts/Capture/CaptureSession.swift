@@ -52,15 +52,8 @@ package struct CaptureTarget: Sendable, Equatable {
 
 /// Runs a source, and starts it again with growing waits whenever it is lost.
 ///
-/// Capture instants rise strictly, whatever the source says, by at least `step`: consumers derive timestamps of 90 kHz
-/// from them. Only coded frames that are not sent in the order of presentation (B-frames) go back, by their place in it.
+/// Capture instants rise, whatever the source says; see `Timeline`.
 package final class CaptureSession {
-    /// The least distance between two frames' instants.
-    package static let step = Duration.microseconds(100)
-
-    /// Frames are not further out of the order of presentation.
-    private static let reorderLimit = Duration.seconds(1)
-
     package private(set) var state = CaptureState.starting
     /// Frames that the source could not deliver.
     package private(set) var dropped: UInt64 = 0
@@ -77,10 +70,8 @@ package final class CaptureSession {
     private var source: (any Source)?
     private var backoff = Backoff()
     private var retry: LoopTimer?
-    private var lastInstant = Instant.zero
-    /// The newest instant before the source was lost.
-    private var floor = Instant.zero
-    private var lastSound = Instant.zero
+    private var timeline = Timeline()
+    private var sound = Timeline()
     private var isDiscontinuous = false
     private let pulled = PullMemory()
 
@@ -136,16 +127,15 @@ package final class CaptureSession {
         self.source = source
         source.wantsPictures = wantsPictures
         let output = SourceOutput(
-            picture: { [unowned self] picture, captured in events.picture(picture, rising(captured)) },
+            picture: { [unowned self] picture, captured in events.picture(picture, timeline.place(captured)) },
             unit: { [unowned self] info, bytes in
                 var info = info
-                info.captured = presented(info)
+                info.captured = timeline.place(info.captured, mayGoBack: !info.isKeyframe && !info.codec.isIntraOnly)
                 events.unit(info, bytes)
             },
             audio: { [unowned self] info, bytes in
                 var info = info
-                lastSound = max(info.captured, lastSound + Self.step)
-                info.captured = lastSound
+                info.captured = sound.place(info.captured)
                 events.audio(info, bytes)
             },
             live: { [unowned self] format in
@@ -167,7 +157,7 @@ package final class CaptureSession {
 
     private func lost(_ error: CaptureError?) {
         isDiscontinuous = true
-        floor = lastInstant
+        timeline.breakOff()
         guard let error else {
             source = nil
             return change(.ended)
@@ -184,19 +174,6 @@ package final class CaptureSession {
         guard state != new else { return }
         state = new
         events.state(new)
-    }
-
-    /// The instant of a coded frame: frames that are shown before those which came before them (B-frames) keep their
-    /// place, as long as it is not in front of a loss.
-    private func presented(_ info: UnitInfo) -> Instant {
-        let isReordered = info.captured < lastInstant && lastInstant - info.captured < Self.reorderLimit
-        if isReordered, !info.isKeyframe, !info.codec.isIntraOnly { return max(info.captured, floor + Self.step) }
-        return rising(info.captured)
-    }
-
-    private func rising(_ captured: Instant) -> Instant {
-        lastInstant = max(captured, lastInstant + Self.step)
-        return lastInstant
     }
 
     private func makeSource() -> any Source {

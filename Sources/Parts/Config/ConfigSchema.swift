@@ -156,6 +156,14 @@ package enum ConfigSchema {
             ),
             ConfigKey(
                 .camera,
+                "talkback",
+                .boolean,
+                "no",
+                .live,
+                "Whether RTSP clients may send sound to the camera's loudspeaker (ONVIF backchannel)."
+            ),
+            ConfigKey(
+                .camera,
                 "on_demand",
                 .boolean,
                 "no",

@@ -43,6 +43,8 @@ package struct CameraConfiguration: Sendable, Equatable {
     /// Where frames come from; `Capture` parses it.
     package let source: String
     package let encoder: EncoderChoice
+    /// Whether clients may send sound to the camera's loudspeaker.
+    package let hasTalkback: Bool
     /// Whether the source is connected only while somebody watches.
     package let isOnDemand: Bool
     /// How long a source is lost before the slate stands in for it; nil for never.

@@ -169,6 +169,7 @@ extension CameraConfiguration {
         encoder = EncoderChoice(rawValue: table.text(section, "encoder")) ?? .auto
         isOnDemand = table.boolean(section, "on_demand")
         slateDelay = table.boolean(section, "slate") ? table.duration(section, "slate_after") : nil
+        hasTalkback = table.boolean(section, "talkback")
         main = table.boolean("\(section).main", "enabled") ? VideoStreamConfiguration("\(section).main", table) : nil
         sub = table.boolean("\(section).sub", "enabled") ? VideoStreamConfiguration("\(section).sub", table) : nil
         jpeg = table.boolean("\(section).jpeg", "enabled") ? JPEGStreamConfiguration("\(section).jpeg", table) : nil

@@ -73,16 +73,19 @@ package struct RTSPAddress: Sendable, Hashable {
     }
 
     /// The URL of the stream as it is safe to send back: without user, password and track.
-    package var streamURL: String {
-        let path = segments.map { "/" + Self.encode($0) }.joined()
-        return "\(scheme)://\(authority)\(path)\(query.isEmpty ? "" : "?\(query)")"
+    package var streamURL: String { "\(pathURL)\(query.isEmpty ? "" : "?\(query)")" }
+
+    /// What tracks' names are put behind, with a slash at its end: the stream's URL without its query, as clients that
+    /// resolve names by RFC 3986 lose the path else.
+    package var baseURL: String {
+        let url = pathURL
+        return url.hasSuffix("/") ? url : url + "/"
     }
 
     /// The URL of a track of the stream.
-    package func trackURL(_ track: Int) -> String {
-        let base = streamURL
-        return "\(base)\(base.hasSuffix("/") ? "" : "/")\(Self.trackPrefix)\(track)"
-    }
+    package func trackURL(_ track: Int) -> String { "\(baseURL)\(Self.trackPrefix)\(track)" }
+
+    private var pathURL: String { "\(scheme)://\(authority)\(segments.map { "/" + Self.encode($0) }.joined())" }
 
     /// The number of a track segment; the names that other servers use are understood too.
     private static func track(_ segment: ArraySlice<UInt8>) -> Int? {

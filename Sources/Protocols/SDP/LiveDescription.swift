@@ -111,7 +111,8 @@ extension SessionDescription.Media {
 
     /// Describes a stream of sound; nil if RTP has no payload format for it here.
     ///
-    /// `direction` is `receiveOnly` for a track that clients send to (ONVIF's backchannel), nil for none told.
+    /// `direction` is `sendOnly`, from the client's side, for a track that clients send to (ONVIF's backchannel); nil for
+    /// none told.
     package init?(
         audio stream: StreamDescription,
         payloadType: UInt8,

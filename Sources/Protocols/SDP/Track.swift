@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tracks of somebody else's description: which can be received, how, and under which URL.
 
+import Media
 package import RTP
 
 extension SessionDescription {
@@ -67,6 +68,44 @@ extension SessionDescription {
         package var crypto: [String]
         /// The MIKEY message of `a=key-mgmt` (RFC 4567), in Base64; the medium's or the session's.
         package var mikey: String?
+
+        /// A track of one format, from nobody's description.
+        package init(sending format: TrackFormat) {
+            index = 0
+            kind = format.stream.codec.isAudio ? "audio" : "video"
+            self.format = format
+            control = ""
+            direction = .sendOnly
+            transport = "RTP/AVP"
+            port = 0
+            connection = nil
+            crypto = []
+            mikey = nil
+        }
+
+        init(
+            index: Int,
+            kind: String,
+            format: TrackFormat,
+            control: String,
+            direction: Direction,
+            transport: String,
+            port: UInt16,
+            connection: Connection?,
+            crypto: [String],
+            mikey: String?
+        ) {
+            self.index = index
+            self.kind = kind
+            self.format = format
+            self.control = control
+            self.direction = direction
+            self.transport = transport
+            self.port = port
+            self.connection = connection
+            self.crypto = crypto
+            self.mikey = mikey
+        }
     }
 
     /// A medium that is passed over, and why.

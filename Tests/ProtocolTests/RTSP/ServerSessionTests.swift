@@ -105,6 +105,12 @@ struct ServerSessionTests {
         #expect(rig.setUp().status == .ok)
     }
 
+    @Test("a URL's query is left out of what tracks' names are put behind")
+    func contentBase() {
+        var rig = Rig()
+        #expect(rig.send(.describe, "rtsp://h/cam?x=1").headers["Content-Base"] == "rtsp://h/cam/")
+    }
+
     @Test("over UDP the answer has the ports of both sides")
     func udpSetup() {
         var rig = Rig()

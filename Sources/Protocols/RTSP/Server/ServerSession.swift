@@ -145,7 +145,7 @@ package struct ServerSession: Sendable {
         switch answer {
         case .success(let text):
             var response = response(.ok, sequence)
-            response.headers.add("Content-Base", address.streamURL + "/")
+            response.headers.add("Content-Base", address.baseURL)
             response.headers.add("Content-Type", "application/sdp")
             response.body = Array(text.utf8)
             return response

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stream's capture instants, kept in order whatever its source says.
+
+package import Bytes
+
+/// Sees to it that a stream's instants rise, over losses and restarts of its source.
+///
+/// Only frames that are coded out of the order of presentation (B-frames) go back, to their place in it, and never in
+/// front of the last break.
+package struct Timeline: Sendable {
+    /// Frames are not further out of the order of presentation.
+    package static let reorderLimit = Duration.seconds(1)
+    /// Two frames are at least this far apart where an instant has to be moved: players count in milliseconds.
+    package static let step = Duration.milliseconds(1)
+
+    /// The newest instant so far; zero before the first.
+    package private(set) var newest = Instant.zero
+    /// The newest instant before the last break.
+    private var floor = Instant.zero
+
+    package init() {}
+
+    /// Where a frame goes that was captured at `captured`.
+    ///
+    /// `mayGoBack` is true for frames that can be coded out of order: neither keyframes nor frames of a codec that has
+    /// nothing else.
+    package mutating func place(_ captured: Instant, mayGoBack: Bool = false) -> Instant {
+        if mayGoBack, captured < newest, newest - captured < Self.reorderLimit, captured > floor { return captured }
+        newest = captured > newest ? captured : newest + Self.step
+        return newest
+    }
+
+    /// What comes next does not go on from what was.
+    package mutating func breakOff() { floor = newest }
+}

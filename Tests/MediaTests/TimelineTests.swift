@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instants in order, and the exceptions.
+
+import Bytes
+import Media
+import Testing
+
+@Suite("Timeline")
+struct TimelineTests {
+    private static func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+
+    @Test("instants that rise are kept, others are put just behind the newest")
+    func rising() {
+        var timeline = Timeline()
+        let placed = [10, 20, 15, 20, 40].map { timeline.place(Self.at($0)) }
+        #expect(placed == [10, 20, 21, 22, 40].map(Self.at))
+        #expect(timeline.newest == Self.at(40))
+    }
+
+    @Test("pictures coded out of the order of presentation keep their places")
+    func reordered() {
+        var timeline = Timeline()
+        let order: [Int64] = [1000, 1120, 1040, 1080, 1240, 1160, 1200]
+        let placed = order.map { timeline.place(Self.at($0), mayGoBack: $0 != 1000) }
+        #expect(placed == order.map(Self.at))
+    }
+
+    @Test("nothing goes back behind a break, or by a second and more")
+    func breaks() {
+        var timeline = Timeline()
+        _ = timeline.place(Self.at(5000))
+        #expect(timeline.place(Self.at(4000), mayGoBack: true) == Self.at(5001))
+        timeline.breakOff()
+        #expect(timeline.place(Self.at(4900), mayGoBack: true) == Self.at(5002))
+        #expect(timeline.place(Self.at(5100)) == Self.at(5100))
+        #expect(timeline.place(Self.at(5050), mayGoBack: true) == Self.at(5050))
+    }
+}
