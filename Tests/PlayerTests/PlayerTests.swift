@@ -35,7 +35,11 @@ private final class Watcher {
             frames.append((frame.timestamp, frame.isKeyframe, [UInt8](bytes)))
         }
         player.onSwitch = { [unowned self] lower, _ in switches.append(lower) }
-        player.onEnd = { [unowned self] reason in end = reason }
+        player.onEnd = { [unowned self] reason in
+            end = reason
+            // Owners may let go of a player that has ended, from within its own call.
+            self.player = nil
+        }
         self.player = player
         player.start()
     }

@@ -300,15 +300,19 @@ package final class RTSPPlayer {
         timer?.cancel()
         timerDue = due
         timer = loop.timer(at: due) { [unowned self] in
-            timerDue = nil
-            for track in tracks where !isOver {
-                track.receiver.handleTimeout(at: loop.now) { frame, bytes in
-                    if !isOver { onFrame?(track.index, frame, bytes) }
-                }
-                afterFrames(track, loop.now)
-            }
-            arm()
+            handleTimeout()
         }
+    }
+
+    private func handleTimeout() {
+        timerDue = nil
+        for track in tracks where !isOver {
+            track.receiver.handleTimeout(at: loop.now) { frame, bytes in
+                if !isOver { onFrame?(track.index, frame, bytes) }
+            }
+            afterFrames(track, loop.now)
+        }
+        arm()
     }
 
     private func sendReports() {

@@ -106,17 +106,20 @@ final class SessionDriver {
             settle()
         }
         link.onInput = { [unowned self] in takeInput() }
-        link.onClose = { [unowned self] reason in
-            if let reason { return end(.connection(reason)) }
-            session.disconnected()
-            settle()
-            end(.connection("the server closed the connection"))
-        }
+        // One call each: the owner may let go of self within it.
+        link.onClose = { [unowned self] reason in closed(reason) }
         connectTimer?.cancel()
         connectTimer = loop.timer(after: settings.connectTimeout) { [unowned self] in
             end(.connection("no connection within \(Int(settings.connectTimeout.seconds)) s"))
         }
         link.start()
+    }
+
+    private func closed(_ reason: String?) {
+        if let reason { return end(.connection(reason)) }
+        session.disconnected()
+        settle()
+        end(.connection("the server closed the connection"))
     }
 
     private func close() {
@@ -174,14 +177,18 @@ final class SessionDriver {
         }
     }
 
+    private func handleTimeout() {
+        timerDue = nil
+        session.handleTimeout(at: loop.now)
+        settle()
+    }
+
     private func arm() {
         guard !isOver, let due = session.deadline, timerDue.map({ due < $0 }) ?? true else { return }
         timer?.cancel()
         timerDue = due
         timer = loop.timer(at: due) { [unowned self] in
-            timerDue = nil
-            session.handleTimeout(at: loop.now)
-            settle()
+            handleTimeout()
         }
     }
 }
