@@ -10,7 +10,7 @@ import unittest
 
 from . import settings
 
-MODULES = ["errors", "rtsp", "tunnels", "tls", "hostile", "churn", "access", "http", "sources", "lifecycle", "memory", "cli", "ring"]
+MODULES = sorted(path.stem.removeprefix("test_") for path in pathlib.Path(__file__).parent.glob("test_*.py"))
 
 
 class Result(unittest.TextTestResult):

@@ -84,6 +84,7 @@ final class Client {
 
     /// Ends what has taken too long.
     func checkTime(_ now: Instant) {
+        if let publication { session.noteActivity(at: publication.lastPacket) }
         if connection.isShakingHands, now - began > Self.handshakeTimeout {
             close("no TLS handshake")
         } else if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
@@ -92,6 +93,8 @@ final class Client {
             close("no request that could be served")
         } else if !isTunnelInput, session.hasExpired(at: now) {
             close("no sign of life")
+        } else if let publication, publication.began != nil, now - publication.lastPacket > session.timeout {
+            close("the publisher sends nothing")
         }
     }
 

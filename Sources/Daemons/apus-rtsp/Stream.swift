@@ -97,6 +97,8 @@ final class Stream {
             version += UInt64(generation)
         }
         if withTalkback, let talkback = Talkback.media(control: control(TrackNumber.talkback)) {
+            // ONVIF Streaming Specification §5.3.1: directions are told from the client's side.
+            for index in media.indices { media[index].attributes.append(.init("recvonly")) }
             media.append(talkback)
         }
         return SessionDescription.live(name: name, identifier: sessionIdentifier, version: version, media: media).text

@@ -70,7 +70,10 @@ package struct RTSPTarget: Sendable, Hashable {
         } else {
             host = String(authority)
         }
-        guard !host.isEmpty, host.utf8.count <= 255, !host.contains("/") else { return nil }
+        let isBracketed = authority.first == "["
+        guard !host.isEmpty, host.utf8.count <= 255, host.utf8.allSatisfy({ Self.isHost($0, isBracketed) }) else {
+            return nil
+        }
         port = isSecure ? Self.securePort : Self.port
         if !portText.isEmpty {
             guard portText.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(portText), number > 0
@@ -115,6 +118,17 @@ package struct RTSPTarget: Sendable, Hashable {
     private var authority: String {
         let shown = host.contains(":") ? "[\(host)]" : host
         return port == (isSecure ? Self.securePort : Self.port) ? shown : "\(shown):\(port)"
+    }
+
+    /// Letters, digits and what names have besides; in brackets what an IPv6 address has, with its zone.
+    private static func isHost(_ byte: UInt8, _ isBracketed: Bool) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        case UInt8(ascii: ":"), UInt8(ascii: "%"): isBracketed
+        default: false
+        }
     }
 
     /// Decodes %XX where it stands; nil if that is no text.
