@@ -93,65 +93,6 @@ package struct RTSPRequest: Sendable, Hashable {
     }
 }
 
-/// A response's status code (RFC 2326 §7.1.1).
-package struct RTSPStatus: RawRepresentable, Sendable, Hashable {
-    package let rawValue: UInt16
-
-    package init(rawValue: UInt16) { self.rawValue = rawValue }
-
-    package static let ok = RTSPStatus(rawValue: 200)
-    package static let badRequest = RTSPStatus(rawValue: 400)
-    package static let unauthorized = RTSPStatus(rawValue: 401)
-    package static let forbidden = RTSPStatus(rawValue: 403)
-    package static let notFound = RTSPStatus(rawValue: 404)
-    package static let notAcceptable = RTSPStatus(rawValue: 406)
-    package static let entityTooLarge = RTSPStatus(rawValue: 413)
-    package static let targetTooLong = RTSPStatus(rawValue: 414)
-    package static let unsupportedMediaType = RTSPStatus(rawValue: 415)
-    package static let parameterNotUnderstood = RTSPStatus(rawValue: 451)
-    package static let notEnoughBandwidth = RTSPStatus(rawValue: 453)
-    package static let sessionNotFound = RTSPStatus(rawValue: 454)
-    package static let notValidInState = RTSPStatus(rawValue: 455)
-    package static let invalidRange = RTSPStatus(rawValue: 457)
-    package static let aggregateNotAllowed = RTSPStatus(rawValue: 459)
-    package static let onlyAggregateAllowed = RTSPStatus(rawValue: 460)
-    package static let unsupportedTransport = RTSPStatus(rawValue: 461)
-    package static let internalError = RTSPStatus(rawValue: 500)
-    package static let notImplemented = RTSPStatus(rawValue: 501)
-    package static let unavailable = RTSPStatus(rawValue: 503)
-    package static let versionNotSupported = RTSPStatus(rawValue: 505)
-    package static let optionNotSupported = RTSPStatus(rawValue: 551)
-
-    /// The words behind the number.
-    package var reason: String {
-        switch rawValue {
-        case 200: "OK"
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 406: "Not Acceptable"
-        case 413: "Request Entity Too Large"
-        case 414: "Request-URI Too Long"
-        case 415: "Unsupported Media Type"
-        case 451: "Parameter Not Understood"
-        case 453: "Not Enough Bandwidth"
-        case 454: "Session Not Found"
-        case 455: "Method Not Valid In This State"
-        case 457: "Invalid Range"
-        case 459: "Aggregate Operation Not Allowed"
-        case 460: "Only Aggregate Operation Allowed"
-        case 461: "Unsupported Transport"
-        case 500: "Internal Server Error"
-        case 501: "Not Implemented"
-        case 503: "Service Unavailable"
-        case 505: "RTSP Version Not Supported"
-        case 551: "Option Not Supported"
-        default: "Unknown"
-        }
-    }
-}
-
 /// A response.
 package struct RTSPResponse: Sendable, Hashable {
     package var status: RTSPStatus
