@@ -30,6 +30,7 @@ final class FakeServer {
     private(set) var requests: [RTSPRequest] = []
     /// RTP packets of a publisher, and reports of either.
     private(set) var packets = 0
+    private(set) var received: [(channel: UInt8, bytes: [UInt8])] = []
     private(set) var reports = 0
     private(set) var connections = 0
 
@@ -100,8 +101,13 @@ final class FakeServer {
             input.removeFirst(consumed)
             switch item {
             case .request(let request): answer(request)
-            case .interleaved(let channel, _):
-                if channel % 2 == 0 { packets += 1 } else { reports += 1 }
+            case .interleaved(let channel, let payload):
+                if channel % 2 == 0 {
+                    packets += 1
+                    received.append((channel, Array(bytes[payload])))
+                } else {
+                    reports += 1
+                }
             default: break
             }
         }

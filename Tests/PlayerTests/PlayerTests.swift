@@ -218,4 +218,52 @@ struct PlayerTests {
         #expect(watcher.server.packets == 4)
         #expect(publisher.sent == 1)
     }
+
+    @Test(
+        "sound is published beside pictures, on its own clock",
+        arguments: [
+            (
+                StreamDescription(audio: .aac, sampleRate: 44_100, channels: 2, configuration: [0x12, 0x10]),
+                "97 MPEG4-GENERIC/44100/2", [UInt8](repeating: 1, count: 300), UInt32(44_100)
+            ),
+            (
+                StreamDescription(audio: .opus, sampleRate: 48_000, channels: 1), "97 opus/48000/2", [0x78, 1, 2, 3],
+                48_000
+            ),
+            (
+                StreamDescription(audio: .pcmu, sampleRate: 8000, channels: 1), "97 PCMU/8000",
+                [UInt8](repeating: 0xFF, count: 160), 8000
+            ),
+            (
+                StreamDescription(audio: .pcma, sampleRate: 8000, channels: 1), "97 PCMA/8000",
+                [UInt8](repeating: 0xD5, count: 160), 8000
+            ),
+            (
+                StreamDescription(audio: .l16, sampleRate: 16_000, channels: 2), "97 L16/16000/2",
+                [UInt8](repeating: 0, count: 640), 16_000
+            ),
+        ]
+    )
+    func publishSound(sound: StreamDescription, mapping: String, frame: [UInt8], rate: UInt32) throws {
+        let watcher = try Watcher()
+        let pictures = StreamDescription(video: .h264, width: 64, height: 48, frameRate: Rational(30))
+        let target = try #require(RTSPTarget(try watcher.server.url()))
+        let publisher = try #require(RTSPPublisher(loop: watcher.loop, target: target, streams: [pictures, sound]))
+
+        publisher.start()
+        try watcher.run { publisher.isLive }
+        let began = watcher.loop.now
+        publisher.send(frame.span, track: 1, captured: began, isKeyframe: false)
+        publisher.send(frame.span, track: 1, captured: began + .seconds(1), isKeyframe: false)
+        try watcher.run { watcher.server.received.count >= 2 }
+
+        let announced = try #require(watcher.server.requests.first { $0.method == .announce })
+        let body = String(decoding: announced.body, as: UTF8.self)
+        #expect(body.contains("a=rtpmap:\(mapping)\r\n"))
+        #expect(publisher.sent == 2)
+        let packets = watcher.server.received
+        #expect(packets.map(\.channel) == [2, 2])
+        let times = packets.map { $0.bytes[4..<8].reduce(UInt32(0)) { $0 << 8 | UInt32($1) } }
+        #expect(times.last.map { $0 &- times[0] } == rate)
+    }
 }

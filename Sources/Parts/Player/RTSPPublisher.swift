@@ -53,15 +53,15 @@ package final class RTSPPublisher {
         tracks = []
         for (index, stream) in streams.enumerated() {
             let type = UInt8(96 + index)
-            guard let format = RTPPacketizer.Format(stream.codec),
+            guard let format = RTPPacketizer.Format(stream),
                 let medium = SessionDescription.Media(
-                    video: stream,
+                    stream: stream,
                     payloadType: type,
                     control: "\(RTSPAddress.trackPrefix)\(index)"
                 )
             else { return nil }
             media.append(medium)
-            tracks.append(PublishedTrack(format, payloadType: type, rate: 90_000))
+            tracks.append(PublishedTrack(stream, format, payloadType: type))
         }
         description = .live(name: "Apus", identifier: Random.uint64() >> 1, version: 1, media: media)
         driver = SessionDriver(
@@ -94,11 +94,16 @@ package final class RTSPPublisher {
     }
 
     /// Sends a frame in ring form, captured at `captured` on the monotonic clock.
+    ///
+    /// Frames of sound are as the codec has them: one AAC frame, one Opus packet, any whole number of G.711 or L16 samples.
+    /// `isKeyframe` makes no difference to codecs that have nothing else.
     package func send(_ frame: Span<UInt8>, track index: Int, captured: Instant, isKeyframe: Bool) {
         guard isLive, !isOver, tracks.indices.contains(index) else { return }
         let track = tracks[index]
         if track.ports == nil, driver?.pendingBytes ?? 0 > Self.backlogLimit { track.needsKeyframe = true }
-        if isKeyframe, driver?.pendingBytes ?? 0 <= Self.backlogLimit { track.needsKeyframe = false }
+        if isKeyframe || track.isIntraOnly, driver?.pendingBytes ?? 0 <= Self.backlogLimit {
+            track.needsKeyframe = false
+        }
         let timestamp = track.clock.timestamp(of: captured)
         guard !track.needsKeyframe,
             (try? track.packetizer?.packetize(frame, timestamp: timestamp, into: &image)) != nil
@@ -194,6 +199,8 @@ package final class RTSPPublisher {
 private final class PublishedTrack {
     let format: RTPPacketizer.Format
     let payloadType: UInt8
+    /// Sound and JPEG go on at any frame.
+    let isIntraOnly: Bool
     let source = UInt32(truncatingIfNeeded: Random.uint64())
     let clock: RTPClock
     var packetizer: RTPPacketizer?
@@ -203,10 +210,11 @@ private final class PublishedTrack {
     var packets: UInt32 = 0
     var octets: UInt32 = 0
 
-    init(_ format: RTPPacketizer.Format, payloadType: UInt8, rate: UInt32) {
+    init(_ stream: StreamDescription, _ format: RTPPacketizer.Format, payloadType: UInt8) {
         self.format = format
         self.payloadType = payloadType
-        clock = RTPClock(rate: rate, offset: UInt32(truncatingIfNeeded: Random.uint64()))
+        isIntraOnly = stream.codec.isIntraOnly
+        clock = RTPClock(rate: TrackFormat.clockRate(of: stream), offset: UInt32(truncatingIfNeeded: Random.uint64()))
     }
 
     /// Takes the transport that the server decided for.
