@@ -48,6 +48,7 @@ final class VideoStream {
     private var wantsKeyframe = false
     private var lastKeyframe = Instant.zero
     private var timeline = Timeline()
+    private var stamping = Stamping()
     /// True while the slate stands in for the source.
     private(set) var isSlating = false
     private var slateEncoder = SlateEncoder()
@@ -178,7 +179,11 @@ final class VideoStream {
         if isDiscontinuous { timeline.breakOff() }
         let captured = timeline.place(info.captured, mayGoBack: !info.isKeyframe)
         do throws(RingError) {
-            try writer.publish(unit, captured: captured, flags: flags)
+            if configuration.hasStamp, let format = NALFormat(info.codec) {
+                try stamping.publish(unit, format, to: writer, captured: captured, flags: flags)
+            } else {
+                try writer.publish(unit, captured: captured, flags: flags)
+            }
             isDiscontinuous = false
             if info.isKeyframe { lastKeyframe = info.captured }
             statistics.published(unit.count, isKeyframe: info.isKeyframe, at: Clock.monotonic())

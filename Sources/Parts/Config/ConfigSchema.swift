@@ -396,6 +396,15 @@ package enum ConfigSchema {
             ),
             ConfigKey(
                 section,
+                "stamp",
+                .boolean,
+                "no",
+                .live,
+                "Whether each frame carries its capture time in UTC, as an SEI message; frames that are passed on "
+                    + "untouched get it, too."
+            ),
+            ConfigKey(
+                section,
                 "ring_size",
                 .bytes((1 << 18)...(1 << 30)),
                 ring,

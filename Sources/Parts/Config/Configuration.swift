@@ -85,6 +85,8 @@ package struct VideoStreamConfiguration: Sendable, Equatable {
     package let bitrate: Int
     /// From one keyframe to the next.
     package let gop: Duration
+    /// True: each frame carries its capture time.
+    package let hasStamp: Bool
     /// nil: none.
     package let multicast: MulticastGroup?
     /// Bytes of shared memory.

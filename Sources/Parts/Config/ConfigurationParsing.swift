@@ -184,6 +184,7 @@ extension VideoStreamConfiguration {
         frameRate = table.frameRate(section, "fps")
         bitrate = table.integer(section, "bitrate")
         gop = table.duration(section, "gop")
+        hasStamp = table.boolean(section, "stamp")
         multicast = table.multicast(section, "multicast")
         ringSize = table.integer(section, "ring_size")
     }

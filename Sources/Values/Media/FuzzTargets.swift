@@ -25,6 +25,7 @@ package enum MediaFuzz {
             let whole = accessUnits(format, bytes, step: max(1, bytes.count))
             let single = accessUnits(format, bytes, step: 1)
             precondition(whole == single, "access units depend on how the bytes are split")
+            for unit in whole { stamp(format, unit) }
         }
     }
 
@@ -40,6 +41,16 @@ package enum MediaFuzz {
             }
         }
         _ = try? JPEGHeader(parsing: bytes)
+    }
+
+    /// Stamps an access unit that has no stamp, and finds the stamp again.
+    private static func stamp(_ format: NALFormat, _ unit: [UInt8]) {
+        guard case .place(let place) = CaptureStamp.look(format, in: unit.span) else { return }
+        var stamped = Array(unit[..<place])
+        CaptureStamp.append(format, unixNanoseconds: Int64(unit.count) << 32, to: &stamped)
+        stamped += unit[place...]
+        let found = CaptureStamp.find(format, in: stamped.span)
+        precondition(found == Int64(unit.count) << 32, "a stamp is not found where it was put")
     }
 
     private static func accessUnits(_ format: NALFormat, _ bytes: Span<UInt8>, step: Int) -> [[UInt8]] {
