@@ -78,7 +78,6 @@ final class Client {
     func start() throws(SystemError) {
         connection.onInput = { [unowned self] in takeInput() }
         connection.onClose = { [unowned self] reason in end(reason.description) }
-        connection.nextImage = { [unowned self] in playback?.nextImage() }
         try connection.start()
     }
 

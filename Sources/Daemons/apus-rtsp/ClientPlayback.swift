@@ -127,7 +127,7 @@ extension Client {
         self.playback = playback
         if let old = playback.set(track) { release(old) }
         switch track.delivery {
-        case .interleaved: track.pump = { [unowned connection] in connection.pump() }
+        case .interleaved: track.connection = connection
         case .datagrams(let path):
             path.ports.register(path.rtcp) { [unowned self, unowned track] isReport, packet in
                 if isReport { receiveReport(packet, track) }
@@ -164,6 +164,7 @@ extension Client {
         // Before the first packet: players that have seen packets without a report place them differently.
         sendReports()
         playback.start()
+        connection.nextImage = playback.source
         talkback?.start()
         reports = server.loop.timer(every: Self.reportInterval) { [unowned self] in sendReports() }
         for track in playback.tracks { track.framesPublished() }
@@ -173,6 +174,7 @@ extension Client {
         reports?.cancel()
         reports = nil
         guard let playback, let began = playback.began else { return }
+        connection.nextImage = nil
         playback.stop()
         talkback?.stop()
         playback.stream.viewers[id] = nil

@@ -227,6 +227,8 @@ final class Feed {
         guard loop.now - newest.published <= max(Self.freshness, interval * 2) else { return false }
         guard kind == .video, rate > 0, let keyframe = view.info(view.newestKeyframe) else { return true }
         // A rest between the keyframe and the newest frame would be played as a picture that stands still.
+        // A keyframe may have been published since the newest frame was looked at.
+        guard keyframe.sequence < newest.sequence else { return true }
         let frames = Int(newest.sequence - keyframe.sequence)
         if newest.captured - keyframe.captured <= interval * (2 * frames) + Self.freshness { return true }
         requestKeyframe()

@@ -62,8 +62,18 @@ final class Playback {
         for track in tracks { track.stop() }
     }
 
-    /// The next frame for the client's connection, nil if there is none now.
-    func nextImage() -> WireImage? {
+    /// Gives a connection the frames that go over it; nil if none do.
+    ///
+    /// Of a single track it comes straight from there: with hundreds of clients, each object on the way is a cache miss.
+    var source: (() -> WireImage?)? {
+        let interleaved = tracks.filter { if case .interleaved = $0.delivery { true } else { false } }
+        guard let track = interleaved.first else { return nil }
+        if interleaved.count == 1 { return { [unowned track] in track.nextImage() } }
+        return { [unowned self] in nextImage() }
+    }
+
+    /// The next frame of any track, nil if there is none now.
+    private func nextImage() -> WireImage? {
         for track in tracks {
             if case .interleaved = track.delivery, let image = track.nextImage() { return image }
         }

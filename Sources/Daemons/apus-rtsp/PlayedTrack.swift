@@ -21,8 +21,8 @@ final class PlayedTrack {
     let protection: Protection?
     /// Opens the client's own packets, if it has said its key.
     let opener: SRTPContext?
-    /// Sends what waits for the client's connection, for interleaved delivery.
-    var pump: (() -> Void)?
+    /// The client's, for interleaved delivery.
+    var connection: Connection?
     private(set) var isPlaying = false
     private(set) var frames: UInt64 = 0
     /// Packets and payload bytes sent, as sender reports count them: they wrap.
@@ -88,7 +88,7 @@ final class PlayedTrack {
     /// Sends what has become due after frames were published.
     func framesPublished() {
         switch delivery {
-        case .interleaved: pump?()
+        case .interleaved: connection?.pump()
         case .datagrams(let path): sendDatagrams(path)
         case .multicast: break
         }

@@ -172,7 +172,7 @@ package final class Connection {
     }
 
     /// True when the last attempt to send found the socket full.
-    package var isBlocked: Bool { watch?.interest.contains(.write) ?? false }
+    package private(set) var isBlocked = false
 
     private func handle(_ readiness: Readiness) {
         if readiness.contains(.writable) { pump() }
@@ -302,6 +302,8 @@ package final class Connection {
     }
 
     private func setWriteInterest(_ on: Bool) {
+        guard isBlocked != on else { return }
+        isBlocked = on
         do throws(SystemError) {
             try watch?.modify(on ? [.read, .write] : .read)
         } catch {
