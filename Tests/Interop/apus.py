@@ -164,7 +164,10 @@ class Apus:
 
     def log(self, lines=40):
         text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        end = "\n".join(text.splitlines()[-lines:])
+        # A crash is what one wants to see, however long ago it was.
+        _, crash, trace = text.partition("*** Program crashed")
+        return f"{crash}{trace.split('Registers:')[0]}\n{end}" if crash else end
 
     def processes(self):
         """The daemons that run: pid → name."""

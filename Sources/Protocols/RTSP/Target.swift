@@ -61,6 +61,7 @@ package struct RTSPTarget: Sendable, Hashable {
         if authority.first == "[" {
             guard let bracket = authority.firstIndex(of: "]") else { return nil }
             host = String(authority[authority.index(after: authority.startIndex)..<bracket])
+            guard host.utf8.contains(UInt8(ascii: ":")) else { return nil }
             portText = authority[authority.index(after: bracket)...]
             guard portText.isEmpty || portText.first == ":" else { return nil }
             portText = portText.dropFirst()
