@@ -37,6 +37,8 @@ class RTSPClient:
         self.sequence = 0
         self.session = None
         self.packets = []
+        # RTCP of the first track: when it arrived, in seconds of UTC, and its bytes.
+        self.reports = []
         # The exception that ended the connection; None while it lives.
         self.ended = None
         self._reader = None
@@ -129,6 +131,8 @@ class RTSPClient:
                 packet, self.buffer = self.buffer[4 : 4 + length], self.buffer[4 + length :]
                 if channel == 0:
                     self._keep(packet)
+                elif channel == 1:
+                    self.reports.append((time.time(), packet))
         except (OSError, ConnectionError, RTSPError) as error:
             self.ended = error
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # ffmpeg, ffprobe, GStreamer and mpv play every stream over TCP and UDP.
 
+import struct
 import time
 from dataclasses import dataclass
 
 from . import clients, settings
-from .apus import Apus
+from .apus import Apus, until
 from .case import SharedSuite
 from .rtsp_client import RTSPClient, RTSPError
 
@@ -105,6 +106,29 @@ class PlayersTest(SharedSuite):
 
             self.assertTrue(client.packets, "no packet within 5 s")
             self.assertLess(client.packets[0].arrived - began, 0.5)
+
+    def test_sender_reports_name_the_same_instant_in_utc_and_rtp_time(self):
+        delays, ages = [], []
+        for _ in range(5):
+            with RTSPClient(self.apus.rtsp("cam")) as client:
+                client.play()
+                until(lambda: client.reports and len(client.frames()) > RATE, 10, "a report and a second of frames")
+                arrived, report = client.reports[0]
+                frame = client.frames()[-1]
+                # The arrival of the frame in UTC.
+                received = time.time() - (time.monotonic() - frame.arrived)
+            kind, ntp, rtp = struct.unpack_from(">xB6xQI", report)
+            self.assertEqual(kind, 200, "the first RTCP packet is no sender report")
+            sent = ntp / 2**32 - 2_208_988_800
+            delays.append(arrived - sent)
+            ticks = (frame.timestamp - rtp + 2**31) % 2**32 - 2**31
+            ages.append(received - (sent + ticks / 90_000))
+
+        # What is sent now arrives a little later, never earlier; and no frame arrives before it was taken.
+        self.assertGreater(min(delays), -0.001)
+        self.assertLess(min(delays), 0.005)
+        self.assertGreater(min(ages), -0.001)
+        self.assertLess(min(ages), 0.1)
 
     def test_sequence_numbers_have_no_gap(self):
         def check(stream):
