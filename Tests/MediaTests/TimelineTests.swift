@@ -17,6 +17,15 @@ struct TimelineTests {
         #expect(timeline.newest == Self.at(40))
     }
 
+    @Test("instants that would be one tick of RTP's clock are put apart")
+    func close() {
+        var timeline = Timeline()
+        let start = Self.at(10)
+        let placed = [0, 1, 19_999, 1_000_002, 2_000_000].map { timeline.place(start + .nanoseconds($0)) - start }
+        #expect(placed == [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000].map { Duration.nanoseconds($0) })
+        #expect(timeline.place(timeline.newest + Timeline.resolution) == start + .nanoseconds(4_020_000))
+    }
+
     @Test("pictures coded out of the order of presentation keep their places")
     func reordered() {
         var timeline = Timeline()

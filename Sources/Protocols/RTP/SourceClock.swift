@@ -18,6 +18,9 @@ package struct SourceClock: Sendable {
     /// Senders' reports that put two tracks further apart than this are not believed.
     package static let alignmentLimit = Duration.seconds(10)
 
+    /// Instants rise by no less than this fraction of what timestamps do: 1.25 ms at 25 frames a second.
+    private static let squeeze: Int64 = 32
+
     private var tracks: [Track]
 
     private struct Track {
@@ -30,8 +33,18 @@ package struct SourceClock: Sendable {
         /// The newest time, and its instant.
         var newest = Int64.min
         var last = Instant(nanoseconds: .min)
+        /// The time that was the newest before, and its instant.
+        var before: (time: Int64, instant: Instant)?
         /// The last instant before the timeline began anew: nothing after that is older.
         var floor = Instant(nanoseconds: .min)
+
+        /// The instant of a picture that is shown before those which came before it (B-frames): between the same two as
+        /// by timestamps, also where the translation has moved since.
+        func place(_ time: Int64) -> Instant {
+            guard let before, time > before.time else { return last - .nanoseconds(newest - time) }
+            let share = Double(time - before.time) / Double(newest - before.time)
+            return before.instant + .nanoseconds(Int64(share * Double((last - before.instant).nanoseconds)))
+        }
     }
 
     /// Begins with one track for each clock rate (ticks a second); sender reports align them.
@@ -49,15 +62,21 @@ package struct SourceClock: Sendable {
             tracks[track].report = nil
             tracks[track].shift = 0
             tracks[track].newest = .min
+            tracks[track].before = nil
             tracks[track].floor = tracks[track].last
         }
         let own = tracks[track].follower.instant(of: time)
         align(track, time, own, at: arrived)
         let captured = own + .nanoseconds(tracks[track].shift)
-        // A picture that is shown before those which came before it (B-frames) keeps its place.
-        if time < tracks[track].newest { return max(captured, tracks[track].floor + .nanoseconds(1)) }
+        if time < tracks[track].newest { return max(tracks[track].place(time), tracks[track].floor + .nanoseconds(1)) }
+        var least = tracks[track].last + .nanoseconds(1)
+        if tracks[track].newest != .min {
+            // Between two pictures there must be room for those that are shown between them, however fast these come.
+            least = least + .nanoseconds((time - tracks[track].newest) / Self.squeeze)
+            if time > tracks[track].newest { tracks[track].before = (tracks[track].newest, tracks[track].last) }
+        }
         tracks[track].newest = time
-        tracks[track].last = max(captured, tracks[track].last + .nanoseconds(1))
+        tracks[track].last = max(captured, least)
         return tracks[track].last
     }
 

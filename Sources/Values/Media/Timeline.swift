@@ -12,6 +12,8 @@ package struct Timeline: Sendable {
     package static let reorderLimit = Duration.seconds(1)
     /// Two frames are at least this far apart where an instant has to be moved: players count in milliseconds.
     package static let step = Duration.milliseconds(1)
+    /// Instants that are closer are one: a tick of RTP's 90 kHz is 11 µs.
+    package static let resolution = Duration.microseconds(20)
 
     /// The newest instant so far; zero before the first.
     package private(set) var newest = Instant.zero
@@ -26,7 +28,7 @@ package struct Timeline: Sendable {
     /// nothing else.
     package mutating func place(_ captured: Instant, mayGoBack: Bool = false) -> Instant {
         if mayGoBack, captured < newest, newest - captured < Self.reorderLimit, captured > floor { return captured }
-        newest = captured > newest ? captured : newest + Self.step
+        newest = captured >= newest + Self.resolution ? captured : newest + Self.step
         return newest
     }
 

@@ -174,6 +174,28 @@ import Testing
         #expect(worst < 0.1, "\(worst) ms")
     }
 
+    @Test("pictures keep the order of presentation while a sender catches up", arguments: [0, 5, 20, 35, 40])
+    func catchingUp(spacing: Int64) {
+        // As coders do that look ahead: the first frames come faster than they were made. I P B B B P B B B …
+        var clock = SourceClock(rates: [90_000])
+        var shown: [(number: Int64, instant: Instant)] = []
+        var index: Int64 = 0
+        for group in 0..<25 as Range<Int64> {
+            for place in group == 0 ? [0] : [0, -2, -3, -1] as [Int64] {
+                let number = 4 * group + place
+                let arrival = Instant(nanoseconds: 1_000_000_000 + index * spacing * 1_000_000)
+                shown.append((number, clock.instant(of: number * 3600, arrived: arrival)))
+                index += 1
+            }
+        }
+
+        shown.sort { $0.number < $1.number }
+
+        for (earlier, later) in zip(shown, shown.dropFirst()) {
+            #expect(later.instant - earlier.instant >= .milliseconds(1), "picture \(later.number)")
+        }
+    }
+
     @Test("absurd timestamps, arrivals and reports harm nothing") func absurd() {
         var clock = SourceClock(rates: [0, 90_000])
         var last = [Instant(nanoseconds: .min), Instant(nanoseconds: .min)]
