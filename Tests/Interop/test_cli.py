@@ -4,7 +4,7 @@
 import json
 import subprocess
 
-from . import settings
+from . import clients, settings
 from .apus import Apus
 from .case import SharedSuite
 
@@ -71,6 +71,22 @@ class CommandLineTest(SharedSuite):
 
         self.assertEqual(self.apus_says("config", "get", "--config", config, "camera.front.main.bitrate"), "1M\n")
         self.assertIn("front", self.apus_says("config", "get", "--config", config, "camera.fornt.source", code=2))
+
+    def test_passwords_of_sources_are_not_shown_unless_asked_for(self):
+        config = self.apus.run_dir / "secret.conf"
+        config.write_text("[camera.front]\nsource = rtsp://me:hush-hush@127.0.0.1/live\n")
+        config.chmod(0o600)
+        get = ["config", "get", "--config", str(config)]
+
+        self.assertEqual(self.apus_says(*get, "camera.front.source"), "rtsp://me:***@127.0.0.1/live\n")
+        self.assertEqual(self.apus_says(*get), "camera.front.source=rtsp://me:***@127.0.0.1/live\n")
+        self.assertIn("me:hush-hush@", self.apus_says(*get, "--passwords", "camera.front.source"))
+        self.assertNotIn("hush", self.apus_says("config", "set", "--config", str(config), "camera.front.source=rtspx://a:hush@b", code=2))
+        self.assertNotIn("chmod", self.apus_says("config", "check", str(config)))
+        config.chmod(0o644)
+        program = settings.PROGRAMS / "apus"
+        _, said = clients.run([program, "config", "check", config], 10)
+        self.assertIn(f"chmod 600 {config}", said)
 
     def test_a_file_is_not_saved_over(self):
         other = self.apus.run_dir / "other.conf"

@@ -28,6 +28,15 @@ extension ConfigDocument {
         let mode = File.mode(name).map { $0 & 0o777 } ?? 0o640
         try File.replace(name, with: Array(text.utf8).span, mode: mode)
     }
+
+    /// What to say of a file that shows sources' passwords to every user of this machine; nil if it does not.
+    package var exposure: String? {
+        guard let mode = File.mode(name), mode & 0o004 != 0,
+            entries.contains(where: { SourceScheme.redacted($0.value) != $0.value })
+        else { return nil }
+        return "\(name) holds passwords and everybody on this machine can read it (mode "
+            + "\(String(mode & 0o777, radix: 8))); chmod 600 \(name)"
+    }
 }
 
 extension Configuration {

@@ -29,6 +29,7 @@ enum ConfigCommand {
         do {
             let configuration = try Configuration.load(path)
             _ = try UserList.load(configuration.users.path)
+            if let exposure = try load(path).0.exposure { Terminal.complain("apus config check", exposure) }
             let count = configuration.cameras.count
             let text =
                 arguments.has("--json")
@@ -56,18 +57,23 @@ enum ConfigCommand {
         "get",
         "Shows the values of keys, defaults included; without KEY, all that the file sets.",
         usage: "[OPTION]… [KEY]…",
-        options: [file, .runDirectory],
+        options: [
+            file, Option("--passwords", nil, "Shows passwords in sources, too; else they are ***."), .runDirectory,
+        ],
         operands: 0...64
     ) { arguments in
         let (document, _) = try load(try path(arguments))
+        let shown = { (value: String) in arguments.has("--passwords") ? value : SourceScheme.redacted(value) }
         guard !arguments.operands.isEmpty else {
-            for entry in document.entries { try Terminal.write("\(entry.section).\(entry.key)=\(entry.value)\n") }
+            for entry in document.entries {
+                try Terminal.write("\(entry.section).\(entry.key)=\(shown(entry.value))\n")
+            }
             return .success
         }
         for operand in arguments.operands {
             let key = try ConfigKeyPath(operand)
             try key.checkCamera(document)
-            try Terminal.write("\(document.value(key.section, key.name) ?? key.key.standard)\n")
+            try Terminal.write(shown(document.value(key.section, key.name) ?? key.key.standard) + "\n")
         }
         return .success
     }
@@ -83,14 +89,14 @@ enum ConfigCommand {
         var (document, issues) = try load(path)
         for operand in arguments.operands {
             guard let equals = operand.firstIndex(of: "=") else {
-                throw Failure(.usage, "expected KEY=VALUE, got \"\(operand)\"")
+                throw Failure(.usage, "expected KEY=VALUE, got \"\(SourceScheme.redacted(operand))\"")
             }
             let key = try ConfigKeyPath(String(operand[..<equals]))
             let value = String(operand[operand.index(after: equals)...])
             do throws(ConfigValueError) {
                 _ = try key.key.type.parse(value)
             } catch {
-                throw Failure(.usage, "\(operand): \(error.problem)")
+                throw Failure(.usage, "\(SourceScheme.redacted(operand)): \(error.problem)")
             }
             document.set(key.section, key.name, to: value)
         }
@@ -102,6 +108,7 @@ enum ConfigCommand {
             throw Failure(.usage, error.description)
         }
         try document.save()
+        if let exposure = document.exposure { Terminal.complain("apus config set", exposure) }
         return .success
     }
 

@@ -53,6 +53,9 @@ struct ConfigurationSource {
         return (document, configuration)
     }
 
+    /// What to say of a file that shows passwords to everybody; nil if it does not.
+    var exposure: String? { file.flatMap { try? ConfigDocument.load($0).document.exposure } }
+
     private func merge() throws(ConfigError) -> (ConfigDocument, [ConfigIssue]) {
         var document = ConfigDocument(name: ConfigDocument.defaultsName)
         var issues: [ConfigIssue] = []

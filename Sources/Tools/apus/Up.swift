@@ -146,6 +146,7 @@ final class Up {
                 ["file": configuration.users.path]
             )
         }
+        if let exposure = source.exposure { log.warn(exposure) }
         let listeners = listeners()
         keepPorts(listeners)
         let table = AddressTable(configuration, listeners: listeners, troubles: troubles())
