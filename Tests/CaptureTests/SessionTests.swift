@@ -126,7 +126,7 @@ import Testing
 
         #expect(run.units.map(\.info.isKeyframe) == (0..<12).map { $0 % 4 == 0 })
         let instants = run.units.map(\.info.captured)
-        #expect(zip(instants, instants.dropFirst()).allSatisfy { $1 - $0 >= Timeline.step })
+        #expect(zip(instants, instants.dropFirst()).allSatisfy { $1 - $0 >= Timeline.resolution })
         run.stop()
     }
 
