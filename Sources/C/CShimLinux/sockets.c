@@ -2,6 +2,7 @@
 /* Sockets. */
 #include "linux_sockets.h"
 
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -35,7 +36,34 @@ int apus_set_option(int fd, int option, int value) {
         if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &value, sizeof value) == 0) return 0;
         return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &value, sizeof value);
     }
+    if (option == apus_option_reuse_port) return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
     return setsockopt(fd, options[option].level, options[option].name, &value, sizeof value);
+}
+
+int apus_share_by_address(int fd, unsigned count) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SKF_NET_OFF),  /* version and header length */
+        BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 2, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_NET_OFF + 12),  /* IPv4: the source */
+        BPF_JUMP(BPF_JMP | BPF_JA, 5, 0, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_NET_OFF + 8),  /* IPv6: the source's network */
+        BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x85EBCA6B),
+        BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_NET_OFF + 12),
+        BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
+        BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x9E3779B1),  /* neighbours go apart */
+        BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    struct sock_fprog all = {sizeof program / sizeof program[0], program};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &all, sizeof all);
+}
+
+int apus_peer(int fd, struct sockaddr_storage *address, socklen_t *length) {
+    *length = sizeof *address;
+    return getpeername(fd, (struct sockaddr *)address, length);
 }
 
 int apus_unsent_bytes(int fd) {

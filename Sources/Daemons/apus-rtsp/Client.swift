@@ -15,7 +15,8 @@ import System
 /// A client of the RTSP server.
 ///
 /// `ClientPlayback.swift` has what it does as a player, `ClientPublishing.swift` what it does as a publisher,
-/// `ClientTalkback.swift` how it speaks to a camera, `ClientTunnel.swift` how RTSP gets here otherwise than plain.
+/// `ClientTalkback.swift` how it speaks to a camera, `ClientTunnel.swift` how RTSP gets here otherwise than plain,
+/// `ClientHandover.swift` how it goes to another worker.
 final class Client {
     let id: Int
     let connection: Connection
@@ -43,6 +44,12 @@ final class Client {
     var held: (request: RTSPRequest, timer: LoopTimer)?
     /// True once a request was served: the connection is no mere burden any more.
     var isEstablished = false
+    /// The worker that is to have the client, from a request on.
+    var departure: Departure?
+    /// How many workers have had the client before; nil if it may not go to another any more.
+    var hops: Int? = 0
+    /// True while the next request is one that was allowed already.
+    var isVouchedFor = false
     private var parser: RTSPParser
     private let began: Instant
 
@@ -125,6 +132,7 @@ final class Client {
             swap(&input, &connection.input)
             take(&input)
             swap(&input, &connection.input)
+            if departure != nil { return leave() }
         }
         // The first request may have been HTTP's.
         guard takeCarried() else { return }
@@ -138,7 +146,7 @@ final class Client {
     /// Takes RTSP off the front of `input`.
     private func take(_ input: inout [UInt8]) {
         var taken = 0
-        while connection.isOpen, !session.isAnswering, held == nil {
+        while connection.isOpen, !session.isAnswering, held == nil, departure == nil {
             let rest = input.span.extracting(taken...)
             if Self.isHandshake(rest) {
                 refuse("TLS on the plain port; RTSPS is served on tls_port if [tls] has a certificate")
@@ -213,7 +221,7 @@ final class Client {
     func answer(_ request: RTSPRequest) {
         server.log.debug("request", ["client": id, "method": request.method.name])
         guard request.version != .http else { return answerHTTP(request) }
-        guard mayProceed(request) else { return }
+        guard mayProceed(request), !departs(request) else { return }
         switch session.handle(request, at: server.loop.now) {
         case .respond(let response): send(response)
         case .describe(let address, let wantsBackchannel): describe(address, wantsBackchannel: wantsBackchannel)

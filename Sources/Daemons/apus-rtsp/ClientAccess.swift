@@ -12,6 +12,10 @@ import System
 extension Client {
     /// True if the request may be carried out; else it is answered, or held until it may be looked at.
     func mayProceed(_ request: RTSPRequest) -> Bool {
+        guard !isVouchedFor else {
+            isVouchedFor = false
+            return true
+        }
         // OPTIONS tells nothing of any camera, and clients send it before they know that they need a password.
         guard request.method != .options else {
             if !server.access.isRequired { isEstablished = true }

@@ -62,6 +62,9 @@ extension Client {
         }
         do throws(RingError) {
             try publication.start()
+        } catch .taken {
+            publication.stop()
+            return send(session.answerRecord(Refusal(.forbidden, "somebody else publishes to this camera")))
         } catch {
             server.log.error("cannot publish", ["camera": publication.camera, "error": error])
             return send(session.answerRecord(Refusal(.internalError, "\(error)")))

@@ -5,6 +5,7 @@ import FanOut
 import Log
 import Loop
 import RTSP
+import Ring
 import System
 
 extension Client {
@@ -14,7 +15,8 @@ extension Client {
         guard let stream = server.stream(request.address), server.hasTalkback(stream.camera) else {
             return send(session.answerSetup(.failure(Refusal(.notFound, "the camera takes no sound"))))
         }
-        guard server.talker(to: stream.camera).map({ $0 === self }) ?? true else {
+        let isElsewhere = server.workers > 1 && RingWriter.isLive(server.ringPath(stream.camera, "speaker"))
+        guard server.talker(to: stream.camera).map({ $0 === self }) ?? !isElsewhere else {
             let refusal = Refusal(.notEnoughBandwidth, "somebody else speaks to \(stream.camera)")
             return send(session.answerSetup(.failure(refusal)))
         }

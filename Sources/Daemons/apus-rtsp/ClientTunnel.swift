@@ -48,7 +48,10 @@ extension Client {
             connection.closeWhenSent()
         case .webSocket: openWebSocket(request)
         case .tunnelOutput(let cookie): openTunnel(cookie)
-        case .tunnelInput(let cookie): joinTunnel(cookie)
+        case .tunnelInput(let cookie):
+            guard server.tunnels.contains(cookie: cookie, host: tunnelHost) || !depart(request, to: server.nextWorker)
+            else { return }
+            joinTunnel(cookie)
         }
     }
 

@@ -61,6 +61,8 @@ final class InboundTrack {
     /// Opens the ring and takes packets from now on.
     func start() throws(RingError) {
         guard writer == nil else { return }
+        // Another worker may have the camera's publisher.
+        if server.workers > 1, RingWriter.isLive(ring.path) { throw .taken }
         let writer = try RingWriter(
             loop: server.loop,
             path: ring.path,

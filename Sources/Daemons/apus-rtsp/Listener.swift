@@ -16,15 +16,18 @@ final class Listener {
     private var watch: Watch?
     private var admit: ((consuming FileDescriptor, SocketAddress) throws(SystemError) -> Void)?
 
-    /// Listens; `start` accepts.
-    init(_ address: SocketAddress, _ loop: EventLoop, _ log: Logger) throws(SystemError) {
-        socket = try Socket.listenTCP(address)
+    /// Listens, `workers` processes together; `start` accepts.
+    init(_ address: SocketAddress, workers: Int, _ loop: EventLoop, _ log: Logger) throws(SystemError) {
+        socket = try Socket.listenTCP(address, sharing: workers)
         self.address = try Socket.localAddress(socket.raw)
         self.loop = loop
         self.log = log
     }
 
     deinit { watch?.cancel() }
+
+    /// Says how many processes listen now.
+    func share(among workers: Int) { Socket.share(socket.raw, among: workers) }
 
     /// Gives each connection to `admit` from now on.
     func start(

@@ -6,7 +6,7 @@ import Daemon
 @main
 struct Main {
     static func main() {
-        DaemonMain.run("apus-rtsp", "Serves the cameras' streams over RTSP.") { context in
+        DaemonMain.run("apus-rtsp", "Serves the cameras' streams over RTSP.", scope: .workers) { context in
             try Server(context)
         }
     }

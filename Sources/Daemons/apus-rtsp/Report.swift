@@ -53,8 +53,9 @@ final class Report {
     }
 
     private func client(_ client: Client) -> JSON {
-        var members = [
-            JSON.Member("id", JSON(client.id)),
+        var members = [JSON.Member("id", JSON(client.id))]
+        if server.workers > 1 { members.append(JSON.Member("worker", JSON(server.worker))) }
+        members += [
             JSON.Member("peer", .string(client.connection.peer.description)),
             JSON.Member("carrier", .string(client.carrierName)),
             JSON.Member("user", JSON(client.access.user?.name)),

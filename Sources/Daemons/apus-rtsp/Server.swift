@@ -39,7 +39,11 @@ final class Server {
     /// What clients connect to by TLS; nil without a certificate.
     private var secure: Listener?
     private var security: Security?
-    private var lastClient = 0
+    /// Takes over connections from the other workers; nil if there are none.
+    private var handovers: HandoverPort?
+    /// The number of the next client: workers count in steps, so that none has another's number.
+    private var nextClient: Int
+    private let clientStep: Int
     /// The cameras' sound, by camera.
     private var sounds: [String: Feed] = [:]
 
@@ -53,6 +57,8 @@ final class Server {
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)
         let configuration = context.configuration
+        nextClient = context.worker
+        clientStep = configuration.rtsp.workers > 1 ? RTSPConfiguration.maximumWorkers : 1
         guard let address = SocketAddress(host: configuration.rtsp.listen, port: configuration.rtsp.port) else {
             throw Failure(.usage, "[rtsp] listen = \(configuration.rtsp.listen) is no address")
         }
@@ -71,8 +77,15 @@ final class Server {
         }
         openPorts(address)
         serve(configuration.cameras)
-        try plain?.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, nil) }
-        try secure?.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, security) }
+        if workers > 1 {
+            handovers = try HandoverPort(context.runDirectory.handover(worker), loop) {
+                [unowned self] socket, handover throws(SystemError) in
+                let peer = try Socket.peerAddress(socket.raw)
+                try admit(socket, peer, nil)?.arrive(handover)
+            }
+        }
+        try plain?.start { [unowned self] socket, peer throws(SystemError) in _ = try admit(socket, peer, nil) }
+        try secure?.start { [unowned self] socket, peer throws(SystemError) in _ = try admit(socket, peer, security) }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
@@ -83,8 +96,21 @@ final class Server {
         context.onStop { [unowned self] in
             for client in clients.values { client.close("the server stops") }
             ports?.close()
+            handovers?.close()
         }
     }
+
+    /// Which of the workers this is, from 1. The first one has what there must be only one of.
+    var worker: Int { context.worker }
+
+    /// How many processes serve.
+    var workers: Int { configuration.workers }
+
+    /// The worker after this one.
+    var nextWorker: Int { worker % workers + 1 }
+
+    /// Where another worker takes over connections.
+    func handoverPath(_ worker: Int) -> String { context.runDirectory.handover(worker) }
 
     /// `[rtsp]` as it is in force.
     var configuration: RTSPConfiguration { context.configuration.rtsp }
@@ -135,16 +161,20 @@ final class Server {
         return camera.name
     }
 
-    /// What sends a stream to its multicast group; nil if it has none, or none that can be sent to.
-    func multicastSender(of stream: Stream) -> MulticastSender? {
+    /// The multicast group that a stream is sent to; nil if it has none.
+    func multicastGroup(of stream: Stream) -> MulticastGroup? {
         guard let camera = context.configuration.camera(stream.camera) else { return nil }
-        let configured =
-            switch stream.kind {
-            case .main: camera.main?.multicast
-            case .sub: camera.sub?.multicast
-            case .jpeg: camera.jpeg?.multicast
-            }
-        guard let group = configured else { return nil }
+        return switch stream.kind {
+        case .main: camera.main?.multicast
+        case .sub: camera.sub?.multicast
+        case .jpeg: camera.jpeg?.multicast
+        }
+    }
+
+    /// What sends a stream to its multicast group; nil if it has none, none that can be sent to, or another worker
+    /// sends.
+    func multicastSender(of stream: Stream) -> MulticastSender? {
+        guard worker == 1, let group = multicastGroup(of: stream) else { return nil }
         if let sender = stream.multicast, sender.group == group { return sender }
         do throws(SystemError) {
             stream.multicast = try MulticastSender(group, self)
@@ -237,7 +267,7 @@ final class Server {
     private func listen(_ name: String, _ address: SocketAddress) throws -> Listener {
         let listener: Listener
         do throws(SystemError) {
-            listener = try Listener(address, loop, log)
+            listener = try Listener(address, workers: workers, loop, log)
         } catch {
             throw Failure.cannotListen("rtsp", address, error)
         }
@@ -257,31 +287,34 @@ final class Server {
         _ socket: consuming FileDescriptor,
         _ peer: SocketAddress,
         _ security: Security?
-    ) throws(SystemError) {
+    ) throws(SystemError) -> Client? {
         let host = peer.host
         if !peer.isLoopback {
             let count = clients.values.count { $0.access.host == host }
             let limit = configuration.maximumClientsPerAddress
             guard count < limit else {
-                return try refuse(socket, peer, security, "too many clients of one address", limit)
+                try refuse(socket, peer, security, "too many clients of one address", limit)
+                return nil
             }
         }
         if clients.count >= configuration.maximumClients {
             // A flood of connections that say nothing must not keep others out.
             let idle = clients.values.filter { !$0.isEstablished && !$0.isTunnelInput }.min { $0.id < $1.id }
             guard let idle else {
-                return try refuse(socket, peer, security, "too many clients", configuration.maximumClients)
+                try refuse(socket, peer, security, "too many clients", configuration.maximumClients)
+                return nil
             }
             idle.close("makes room for another")
         }
         Socket.setOption(socket.raw, .unsentLowWater, Self.unsentLimit)
         Socket.setOption(socket.raw, .keepAlive, 1)
-        lastClient += 1
         let engine = security?.engine()
-        guard security == nil || engine != nil else { return }
-        let client = Client(lastClient, Connection(hub, socket: socket, peer: peer, tls: engine), self)
+        guard security == nil || engine != nil else { return nil }
+        let client = Client(nextClient, Connection(hub, socket: socket, peer: peer, tls: engine), self)
         try client.start()
+        nextClient += clientStep
         clients[client.id] = client
+        return client
     }
 
     private func refuse(
@@ -326,6 +359,12 @@ final class Server {
         else { return false }
         guard new.rtsp.listen == old.rtsp.listen, new.rtsp.isEnabled == old.rtsp.isEnabled else {
             return false
+        }
+        // One alone has its port to itself.
+        guard (new.rtsp.workers > 1) == (old.rtsp.workers > 1) else { return false }
+        if new.rtsp.workers != old.rtsp.workers {
+            plain?.share(among: new.rtsp.workers)
+            secure?.share(among: new.rtsp.workers)
         }
         guard new.rtsp.maximumHalfOpenTunnels == old.rtsp.maximumHalfOpenTunnels else { return false }
         access.take(new, log)

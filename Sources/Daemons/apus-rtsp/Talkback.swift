@@ -108,6 +108,8 @@ final class Talkback {
         } catch {
             server.log.error("cannot take what is said", ["camera": camera, "error": error])
             self.track = nil
+            // Once is enough: it would be tried again with each packet.
+            isOpen = false
         }
     }
 

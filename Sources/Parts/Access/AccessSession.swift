@@ -84,6 +84,20 @@ package struct AccessSession: Sendable {
         }
     }
 
+    /// What another process needs to go on with this session, as three words.
+    package var passport: String {
+        let name = user?.name ?? "-"
+        return "\(name) \(nonce?.text ?? "-") \(nonce?.count ?? 0)"
+    }
+
+    /// Goes on with a session of another process of this user's; a passport that makes no sense changes nothing.
+    package mutating func resume(_ passport: String, _ access: Access, at now: Instant) {
+        let words = passport.split(separator: " ").map(String.init)
+        guard words.count == 3, let count = UInt32(words[2]) else { return }
+        user = access.user(words[0])
+        if words[1] != "-" { nonce = Nonce(text: words[1], used: now, count: count) }
+    }
+
     /// The connection's user as the file has it now; nil if it is gone, or its password is another one.
     package func currentUser(_ access: Access) -> User? {
         user.flatMap { known in access.user(known.name).flatMap { $0.secret == known.secret ? $0 : nil } }

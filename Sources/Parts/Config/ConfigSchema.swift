@@ -322,6 +322,15 @@ package enum ConfigSchema {
                     "1m",
                     "A session without a sign of life for so long is ended."
                 ),
+                ConfigKey(
+                    .fixed("rtsp"),
+                    "workers",
+                    .integer(1...RTSPConfiguration.maximumWorkers),
+                    "1",
+                    .live,
+                    "How many processes serve, each on a processor core of its own; a viewer's address decides which of "
+                        + "them it gets. Limits hold in each. From one to several, or back, ends all connections."
+                ),
             ]
         )
         + serverKeys("http", name: "HTTP", port: 8080, latency: "1s", more: [])

@@ -146,6 +146,10 @@ package struct RTSPConfiguration: Sendable, Equatable {
     package let maximumHalfOpenTunnels: Int
     /// How long a connection may take until its first request is served.
     package let firstRequestTimeout: Duration
+    /// How many processes serve.
+    package let workers: Int
+    /// More processes cannot serve.
+    package static let maximumWorkers = 16
 }
 
 /// `[http]`.

@@ -231,6 +231,7 @@ extension RTSPConfiguration {
         maximumHeaders = table.integer("rtsp", "max_headers")
         maximumHalfOpenTunnels = table.integer("rtsp", "max_half_open_tunnels")
         firstRequestTimeout = table.duration("rtsp", "first_request_timeout")
+        workers = table.integer("rtsp", "workers")
     }
 }
 

@@ -17,6 +17,8 @@ package final class DaemonContext {
     package let name: String
     /// The camera that this process serves; nil for daemons that serve all.
     package let camera: CameraConfiguration?
+    /// Which of several processes alike this is, from 1.
+    package let worker: Int
     /// The configuration in force; a reload replaces it.
     package private(set) var configuration: Configuration
     package let runDirectory: RunDirectory
@@ -52,6 +54,7 @@ package final class DaemonContext {
         self.name = name
         self.log = log
         camera = start.camera
+        worker = start.worker
         configuration = start.configuration
         runDirectory = start.runDirectory
         configurationFile = start.configurationFile
@@ -62,8 +65,8 @@ package final class DaemonContext {
         addCommonVerbs()
     }
 
-    /// The name without `apus-`, as in control sockets and `apus ctl`.
-    package var shortName: String { name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name }
+    /// The name without `apus-`, as in control sockets and `apus ctl`: `rtsp`, `rtsp-2`.
+    package var shortName: String { DaemonMain.shortName(name, worker: worker) }
 
     /// Calls `handler` when the daemon stops in order, the last one first.
     package func onStop(_ handler: @escaping () -> Void) { stopHandlers.append(handler) }

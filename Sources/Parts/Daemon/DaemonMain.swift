@@ -10,6 +10,8 @@ import System
 package enum DaemonScope: Sendable {
     case allCameras
     case oneCamera
+    /// All cameras, by several processes alike.
+    case workers
 }
 
 /// What the command line and the configuration say at the start.
@@ -19,6 +21,8 @@ struct DaemonStart {
     let configurationFile: String?
     let runDirectory: RunDirectory
     let camera: CameraConfiguration?
+    /// From 1.
+    let worker: Int
     let level: LogLevel
     let hasFixedLevel: Bool
 }
@@ -45,8 +49,8 @@ package enum DaemonMain {
                 Process.exit(ExitCode.success.rawValue)
             }
             Process.ignore(.pipe)
-            let shortName = name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name
-            // Two processes of one program are told apart as the supervisor does it: video.front, video.back.
+            // Two processes of one program are told apart as the supervisor does it: video.front, rtsp-2.
+            let shortName = shortName(name, worker: start.worker)
             let component = start.camera.map { "\(shortName).\($0.name)" } ?? shortName
             let context = try DaemonContext(name, start, .standardError(component, level: start.level))
             let service = try setUp(context)
@@ -63,6 +67,11 @@ package enum DaemonMain {
         }
     }
 
+    /// The program's name without `apus-`, with the number of each worker but the first.
+    static func shortName(_ name: String, worker: Int) -> String {
+        (name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name) + (worker > 1 ? "-\(worker)" : "")
+    }
+
     /// Reads command line and configuration; nil if help or the version was all that was asked for.
     private static func start(
         _ name: String,
@@ -75,6 +84,9 @@ package enum DaemonMain {
             Option("--run-dir", "DIR", "The run directory; else $APUS_RUN_DIR, else /run/apus or the user's own."),
         ]
         if scope == .oneCamera { options.append(Option("--camera", "NAME", "The camera to serve; else the first.")) }
+        if scope == .workers {
+            options.append(Option("--worker", "N", "Which of the workers this is; else the first."))
+        }
         options.append(Option("--log-level", "LEVEL", "error, warn, info or debug; else that of the configuration."))
         options += [.help, .version]
         let parser = ArgumentParser(name, options)
@@ -91,12 +103,14 @@ package enum DaemonMain {
         try runDirectory.prepare()
         let (configuration, file) = try load(parsed.value("--config"), runDirectory)
         let camera = scope == .oneCamera ? try camera(parsed.value("--camera"), configuration) : nil
-        try checkAlone(name, runDirectory, camera)
+        let worker = scope == .workers ? try parsed.integer("--worker", 1...RTSPConfiguration.maximumWorkers) ?? 1 : 1
+        try checkAlone(name, runDirectory, camera, worker)
         return DaemonStart(
             configuration: configuration,
             configurationFile: file,
             runDirectory: runDirectory,
             camera: camera,
+            worker: worker,
             level: try level(parsed.value("--log-level") ?? configuration.log.level),
             hasFixedLevel: parsed.has("--log-level")
         )
@@ -137,10 +151,10 @@ package enum DaemonMain {
     private static func checkAlone(
         _ name: String,
         _ runDirectory: RunDirectory,
-        _ camera: CameraConfiguration?
+        _ camera: CameraConfiguration?,
+        _ worker: Int
     ) throws(Failure) {
-        let shortName = name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name
-        let path = runDirectory.control(shortName, camera: camera?.name)
+        let path = runDirectory.control(shortName(name, worker: worker), camera: camera?.name)
         guard (try? ControlClient(path)) != nil else { return }
         throw Failure(
             .alreadyRunning,

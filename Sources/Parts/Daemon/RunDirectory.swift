@@ -39,6 +39,9 @@ package struct RunDirectory: Sendable, Equatable {
     /// The socket of a camera's stream: `ring/cam.main.sock`.
     package func ring(_ camera: String, _ stream: String) -> String { "\(rings)/\(camera).\(stream).sock" }
 
+    /// Where a worker takes over connections from the others: `handover-2.sock`.
+    package func handover(_ worker: Int) -> String { "\(path)/handover-\(worker).sock" }
+
     /// The control socket of a daemon: `control/rtsp.sock`, `control/video.cam.sock`.
     package func control(_ daemon: String, camera: String? = nil) -> String {
         "\(controls)/\(daemon)\(camera.map { ".\($0)" } ?? "").sock"

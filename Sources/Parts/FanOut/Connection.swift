@@ -160,6 +160,9 @@ package final class Connection {
         return socket.take()
     }
 
+    /// The socket's number, for giving another process a descriptor of its own; nil when the connection has ended.
+    package var descriptor: Int32? { socket == nil ? nil : fd }
+
     /// True until the connection has ended.
     package var isOpen: Bool { socket != nil }
 

@@ -14,6 +14,8 @@ package enum RingError: Error, Equatable, Sendable {
     case configurationTooLarge(length: Int, limit: Int)
     /// The memory offered is not a ring of this version.
     case notARing(String)
+    /// Another process writes the ring already.
+    case taken
     /// A system call failed.
     case system(SystemError)
 }
@@ -26,6 +28,7 @@ extension RingError: CustomStringConvertible {
         case .configurationTooLarge(let length, let limit):
             "a codec configuration of \(length) bytes is longer than \(limit)"
         case .notARing(let why): "not a ring: \(why)"
+        case .taken: "another process writes the ring"
         case .system(let error): error.description
         }
     }

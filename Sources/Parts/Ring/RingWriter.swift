@@ -52,6 +52,17 @@ package final class RingWriter {
 
     deinit { close() }
 
+    /// True if somebody writes a ring at the socket path.
+    package static func isLive(_ path: String) -> Bool {
+        do throws(SystemError) {
+            _ = try Socket.connectUnix(path, kind: .sequencedPackets)
+            return true
+        } catch {
+            // A dead producer's socket refuses; one that is busy does not.
+            return error.isTryAgain
+        }
+    }
+
     /// The most readers at once; more are turned away.
     package static let readerLimit = 64
 

@@ -13,7 +13,8 @@ package import System
 package final class Supervisor {
     /// All children are ready for the first time.
     package var onReady: () -> Void = {}
-    /// A child ended in its first start with an exit code that will not change by itself.
+    /// A child ended in its first start with an exit code that will not change by itself; not called for children that
+    /// are added when all were ready once, as others run well by then.
     package var onFailure: (_ child: String, _ exitCode: Int32) -> Void = { _, _ in }
     /// A child became ready, ended, or waits for its restart.
     package var onChange: (ChildReport) -> Void = { _ in }
@@ -146,7 +147,7 @@ package final class Supervisor {
             return forget(child)
         }
         if child.isRestarting { return begin(child) }
-        if case .status(.exited(let code)) = end, !child.hasBeenReady, isPermanent(code) {
+        if case .status(.exited(let code)) = end, !wasReady, !child.hasBeenReady, isPermanent(code) {
             return onFailure(child.plan.name, code)
         }
         restartLater(child, end, ranFor: run.map { host.loop.now - $0.started } ?? .zero)

@@ -88,7 +88,8 @@ package struct RTSPRequest: Sendable, Hashable {
 
     /// Appends the request as it goes on the wire.
     package func serialize(into output: inout [UInt8]) {
-        output.append(contentsOf: "\(method.name) \(target) RTSP/1.0\r\n".utf8)
+        let version = version == .http ? "HTTP/1.0" : "RTSP/1.0"
+        output.append(contentsOf: "\(method.name) \(target) \(version)\r\n".utf8)
         headers.serialize(body: body, into: &output)
     }
 }

@@ -7,14 +7,30 @@ import Glibc
 /// Opens sockets and moves bytes through them.
 package enum Socket {
     /// Listens on a TCP address. C: `socket`, `bind`, `listen`.
-    package static func listenTCP(_ address: SocketAddress, backlog: Int32 = 1024) throws(SystemError) -> FileDescriptor
-    {
+    ///
+    /// - Parameter sharing: how many processes of this user listen on it; each calls this. A peer's address decides
+    ///   which of them gets it, so all connections of one host come to the same process while the others live.
+    package static func listenTCP(
+        _ address: SocketAddress,
+        backlog: Int32 = 1024,
+        sharing count: Int = 1
+    ) throws(SystemError) -> FileDescriptor {
         let socket = try make(address.family, .stream)
         setOption(socket.raw, .reuseAddress, 1)
+        if count > 1 { setOption(socket.raw, .reusePort, 1) }
         if address.isIPv6 { setOption(socket.raw, .v6Only, 0) }
         try bind(socket.raw, address)
         try check("listen on \(address)") { listen(socket.raw, backlog) }
+        if count > 1 { share(socket.raw, among: count) }
         return socket
+    }
+
+    /// Says how many processes listen on a port that is shared, for all of them. C: `SO_ATTACH_REUSEPORT_CBPF`.
+    ///
+    /// - Returns: false when the kernel refuses: then it spreads connections, not hosts.
+    @discardableResult
+    package static func share(_ listener: Int32, among count: Int) -> Bool {
+        apus_share_by_address(listener, UInt32(clamping: max(1, count))) == 0
     }
 
     /// Starts connecting; when the descriptor turns writable, `pendingError` tells how it went.
@@ -124,6 +140,14 @@ package enum Socket {
         return address
     }
 
+    /// The address at the other end of a connection. C: `getpeername`.
+    package static func peerAddress(_ fd: Int32) throws(SystemError) -> SocketAddress {
+        var address = SocketAddress()
+        // Safe: the call writes at most a sockaddr_storage.
+        try check("getpeername") { unsafe apus_peer(fd, &address.storage, &address.length) }
+        return address
+    }
+
     /// The error that a connection attempt or the peer left on the socket, nil if none. C: `SO_ERROR`.
     package static func pendingError(_ fd: Int32) -> SystemError? {
         let code = apus_socket_error(fd)
@@ -169,6 +193,7 @@ package enum Socket {
         case unsentLowWater = 6
         case keepAlive = 7
         case multicastTimeToLive = 8
+        case reusePort = 9
     }
 
     /// Sets an option. C: `setsockopt`.

@@ -26,6 +26,7 @@ package struct SystemError: Error, Equatable, Sendable {
     package var isNotFound: Bool { code == ENOENT }
     package var isAddressInUse: Bool { code == EADDRINUSE }
     package var isConnectionRefused: Bool { code == ECONNREFUSED }
+    package var isTryAgain: Bool { code == EAGAIN }
     package var isDeviceGone: Bool { code == ENODEV || code == ENXIO }
     package var isPeerGone: Bool { code == EPIPE || code == ECONNRESET }
     package var isBusy: Bool { code == EBUSY }

@@ -17,6 +17,7 @@ enum Ctl {
         operands: 0...64,
         details: """
             DAEMON is rtsp, http, video.CAMERA or supervisor. Without a VERB, the daemon's verbs are listed.
+            With [rtsp] workers, the others are rtsp-2 and so on; apus ctl rtsp clients shows the clients of all.
             A list is written a,b. The verb subscribe prints events until Ctrl-C.
 
               apus ctl rtsp status
@@ -43,7 +44,14 @@ enum Ctl {
             throw Failure(.usage, "\(child) has no verb \"\(verb)\"\(hint); apus ctl \(child) lists those there are")
         }
         let members = try arguments.operands.dropFirst(2).map { try member($0, types) }
-        let answer = try request(client, child, verb, members)
+        var answer = try request(client, child, verb, members)
+        if verb == "clients" {
+            // Clients are served by any of the workers: who asks for them means all.
+            for worker in workers(child, runDirectory) {
+                guard let other = try? Instance.request(worker, verb, members, runDirectory) else { continue }
+                answer = merged(answer, other)
+            }
+        }
         if verb == "subscribe" { return try printEvents(client, child) }
         let isJSON = arguments.has("--json")
         try Terminal.write(isJSON ? answer.prettyText + "\n" : Status.text("", answer))
@@ -62,6 +70,28 @@ enum Ctl {
             throw Failure(.notRunning, "nothing runs in \(runDirectory.path); apus up starts it")
         }
         throw Failure(.usage, "there is no daemon \"\(name)\", only \(names.joined(separator: ", "))")
+    }
+
+    /// The other workers of a daemon: `rtsp-2` of `rtsp`.
+    private static func workers(_ child: String, _ runDirectory: RunDirectory) -> [String] {
+        // A camera's name may end in a number, too.
+        guard !child.contains(".") else { return [] }
+        let sockets = (try? File.list(runDirectory.controls)) ?? []
+        let numbers = sockets.filter { $0.hasPrefix(child + "-") && $0.hasSuffix(".sock") }
+            .compactMap { Int($0.dropFirst(child.count + 1).dropLast(5)) }
+        return numbers.sorted().map { "\(child)-\($0)" }
+    }
+
+    /// An answer with the lists of another one behind its own.
+    private static func merged(_ answer: JSON, _ other: JSON) -> JSON {
+        .object(
+            answer.members.map { member in
+                guard case .array(let elements) = member.value, let more = other[member.name]?.elements else {
+                    return member
+                }
+                return JSON.Member(member.name, .array(elements + more))
+            }
+        )
     }
 
     private static func request(

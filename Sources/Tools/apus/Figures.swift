@@ -102,7 +102,7 @@ enum Figures {
     /// The processes of an instance, the supervisor last.
     private static func processes(_ instance: Instance) -> [(name: String, pid: Int32)] {
         let daemons = instance.daemons.compactMap { daemon in
-            daemon.pid.map { (daemon.program + (daemon.camera.map { " \($0)" } ?? ""), $0) }
+            daemon.pid.map { (daemon.title + (daemon.camera.map { " \($0)" } ?? ""), $0) }
         }
         return daemons + (instance.supervisorPid.map { [("apus up", $0)] } ?? [])
     }

@@ -17,6 +17,9 @@ struct RunningDaemon {
     let uptime: Double?
     let restarts: Int
 
+    /// The program as tables name it, with a worker's number: `apus-video`, `apus-rtsp-2`.
+    var title: String { camera == nil ? "apus-\(name)" : program }
+
     fileprivate init(_ json: JSON) {
         name = json["name"]?.string ?? ""
         program = json["program"]?.string ?? ""

@@ -53,15 +53,17 @@ extension Configuration {
         let shared = "\(log) \(authentication) \(users) \(maximumFailures) \(lockout) \(streams)"
         if rtsp.isEnabled {
             let path = try programs.path("apus-rtsp")
-            plans.append(
-                ChildPlan(
-                    name: "rtsp",
-                    path: path,
-                    arguments: common,
-                    stage: 1,
-                    fingerprint: "\(shared) \(rtsp) \(String(describing: tls))"
+            for worker in 1...rtsp.workers {
+                plans.append(
+                    ChildPlan(
+                        name: worker == 1 ? "rtsp" : "rtsp-\(worker)",
+                        path: path,
+                        arguments: common + (worker == 1 ? [] : ["--worker", "\(worker)"]),
+                        stage: 1,
+                        fingerprint: "\(shared) \(rtsp) \(String(describing: tls))"
+                    )
                 )
-            )
+            }
         }
         if http.isEnabled {
             let path = try programs.path("apus-http")
@@ -76,8 +78,8 @@ extension Configuration {
 /// The control socket behind a child's name, `rtsp` or `video.cam`.
 func controlSocket(_ child: String, _ runDirectory: RunDirectory) -> String { runDirectory.control(child) }
 
-/// The program of a child's name: `video.cam` is run by `apus-video`.
-func program(of child: String) -> String { "apus-" + child.prefix { $0 != "." } }
+/// The program of a child's name: `video.cam` is run by `apus-video`, `rtsp-2` by `apus-rtsp`.
+func program(of child: String) -> String { "apus-" + child.prefix { $0 != "." && $0 != "-" } }
 
 /// The camera of a child's name; nil for daemons that serve all.
 func camera(of child: String) -> String? {

@@ -39,7 +39,7 @@ enum Status {
                 daemon.uptime.map { figures.processorTime.seconds / max(0.01, $0) * 100 }
             }
             table.append([
-                daemon.program, daemon.camera ?? "", daemon.state, daemon.pid.map { "\($0)" } ?? "",
+                daemon.title, daemon.camera ?? "", daemon.state, daemon.pid.map { "\($0)" } ?? "",
                 daemon.uptime.map(Format.duration) ?? "", "\(daemon.restarts)",
                 share.map { "\(Format.tenths($0)) %" } ?? "", figures.map { Format.bytes($0.privateBytes) } ?? "",
             ])
@@ -48,7 +48,7 @@ enum Status {
         for (daemon, detail) in zip(instance.daemons, details) {
             let own = detail.members.filter { !common.contains($0.name) }
             guard !own.isEmpty else { continue }
-            text += "\n\(daemon.program)\(daemon.camera.map { " \($0)" } ?? "")\n"
+            text += "\n\(daemon.title)\(daemon.camera.map { " \($0)" } ?? "")\n"
             text += Status.text("  ", .object(own))
         }
         return text

@@ -43,7 +43,7 @@ final class Up {
     private let control: ControlServer
     private let started = Clock.monotonic()
     private var configuration: Configuration
-    /// The ports that daemons took where the configuration leaves the choice to them, by section.
+    /// The ports that were taken where the configuration leaves the choice open, by protocol.
     private var pickedPorts: [String: Int] = [:]
     private var exitCode = ExitCode.success
     private var failure: Failure?
@@ -103,6 +103,7 @@ final class Up {
 
     private func run(_ document: ConfigDocument) throws -> ExitCode {
         let plans = try configuration.plans(programs, runDirectory, logLevel: logLevel)
+        try reservePorts()
         try write(document)
         try Process.becomeSubreaper()
         try loop.onSignals([.terminate, .interrupt, .hangUp, .child]) { [unowned self] in handle($0) }
@@ -184,16 +185,41 @@ final class Up {
         return troubles
     }
 
+    /// Tries the ports that several workers are going to share, and picks those that are left open.
+    ///
+    /// Workers cannot tell each other's listeners from those of somebody else of the same user.
+    private func reservePorts() throws {
+        let rtsp = configuration.rtsp
+        guard rtsp.isEnabled, rtsp.workers > 1 else { return }
+        var ports = rtsp.requiresEncryption ? [] : [("rtsp", rtsp.port)]
+        if configuration.tls != nil { ports.append(("rtsps", rtsp.tlsPort)) }
+        for (name, port) in ports {
+            // What is no address is the workers' to complain about.
+            guard let address = SocketAddress(host: rtsp.listen, port: port) else { continue }
+            do throws(SystemError) {
+                let probe = try Socket.listenTCP(address)
+                if port == 0 { pickedPorts[name] = Int(try Socket.localAddress(probe.raw).port) }
+            } catch {
+                throw Failure.cannotListen("rtsp", address, error)
+            }
+        }
+    }
+
+    /// The keys of the ports, by protocol.
+    private static let portKeys = ["rtsp": ("rtsp", "port"), "rtsps": ("rtsp", "tls_port"), "http": ("http", "port")]
+
     /// Makes a port that a daemon picked its own for the time that this instance runs, restarts included.
     private func keepPorts(_ listeners: [JSON]) {
+        guard let (document, _) = try? ConfigDocument.load(runDirectory.configuration) else { return }
+        var isNew = false
         for listener in listeners {
-            guard let section = listener["protocol"]?.string, let port = listener["port"]?.integer else { continue }
-            let configured = section == "rtsp" ? configuration.rtsp.port : configuration.http.port
-            if configured == 0 { pickedPorts[section] = port }
+            guard let name = listener["protocol"]?.string, let port = listener["port"]?.integer,
+                let (section, key) = Self.portKeys[name], document.value(section, key) == "0"
+            else { continue }
+            pickedPorts[name] = port
+            isNew = true
         }
-        guard !pickedPorts.isEmpty, let (document, _) = try? ConfigDocument.load(runDirectory.configuration) else {
-            return
-        }
+        guard isNew else { return }
         do throws(SystemError) {
             try write(document)
         } catch {
@@ -203,8 +229,9 @@ final class Up {
 
     private func write(_ document: ConfigDocument) throws(SystemError) {
         var document = document
-        for (section, port) in pickedPorts where document.value(section, "port") == "0" {
-            document.set(section, "port", to: "\(port)")
+        for (name, port) in pickedPorts {
+            guard let (section, key) = Self.portKeys[name], document.value(section, key) == "0" else { continue }
+            document.set(section, key, to: "\(port)")
         }
         // For the owner alone: sources may hold passwords.
         try File.replace(runDirectory.configuration, with: Array(document.text.utf8).span, mode: 0o600)

@@ -23,7 +23,13 @@ enum apus_option {
     apus_option_keep_alive,
     /// Of either family, as the socket's is.
     apus_option_multicast_ttl,
+    apus_option_reuse_port,
 };
+/// Lets listeners of `count` processes share a port (SO_ATTACH_REUSEPORT_CBPF): of those that listen, in the order of
+/// their listening, a connection gets the one whose number its peer's address gives, of IPv6 the first 64 bits.
+int apus_share_by_address(int fd, unsigned count);
+/// Who is connected at the other end: getpeername().
+int apus_peer(int fd, struct sockaddr_storage *address, socklen_t *length);
 /// Bytes in the send queue that the kernel has not yet sent or not yet had acknowledged: ioctl(SIOCOUTQ).
 int apus_unsent_bytes(int fd);
 /// sendmsg of `data` with up to 4 descriptors as SCM_RIGHTS, MSG_NOSIGNAL.

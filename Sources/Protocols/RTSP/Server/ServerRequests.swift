@@ -9,7 +9,7 @@ extension ServerSession {
             return .respond(response(.notAcceptable, sequence))
         }
         question = (.describe(address), sequence)
-        return .describe(address, wantsBackchannel: Self.required(request).contains(Self.backchannelTag))
+        return .describe(address, wantsBackchannel: Self.wantsBackchannel(request))
     }
 
     mutating func announce(_ request: RTSPRequest, _ address: RTSPAddress, _ sequence: String) -> Action {

@@ -219,6 +219,9 @@ package struct ServerSession: Sendable {
 
     // MARK: Helpers
 
+    /// True if a DESCRIBE asks for the way back to the camera, too.
+    package static func wantsBackchannel(_ request: RTSPRequest) -> Bool { required(request).contains(backchannelTag) }
+
     /// The feature tags that a request needs.
     static func required(_ request: RTSPRequest) -> [String] {
         (request.headers.all("Require") + request.headers.all("Proxy-Require"))

@@ -45,6 +45,9 @@ package struct TunnelTable: Sendable {
     /// At most `halfOpenLimit` tunnels may wait for their POST at a time.
     package init(halfOpenLimit: Int = 64) { self.halfOpenLimit = halfOpenLimit }
 
+    /// True if there is a tunnel with that cookie from that address.
+    package func contains(cookie: String, host: String) -> Bool { tunnels[Key(cookie: cookie, host: host)] != nil }
+
     /// Tunnels that wait for their first POST.
     package var halfOpenCount: Int { tunnels.values.count { $0.deadline != nil } }
 
