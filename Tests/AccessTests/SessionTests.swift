@@ -305,4 +305,27 @@ struct FailureTests {
         #expect(ledger.standing("10.0.16.0", at: .at(5)) == .locked(until: .at(4.096 + 600)))
         #expect(ledger.standing("10.0.0.0", at: .at(5)) == .free)
     }
+
+    @Test("a session goes on in another process, with its user and its nonce; a mangled passport opens nothing")
+    func passport() throws {
+        var access = try makeAccess()
+        let visitor = Visitor("bob", "builder")
+        guard case .challenge(let values) = visitor.ask(&access, 0) else { return }
+        _ = visitor.client.take(AuthenticationField.challenges(in: values))
+        _ = visitor.ask(&access, 1)
+        let passport = visitor.session.passport
+
+        var elsewhere = try makeAccess()
+        visitor.session = AccessSession(host: "192.0.2.1", isPrivate: false, trustsConnection: true)
+        visitor.session.resume(passport, elsewhere, at: .at(2))
+        let user = visitor.session.user?.name
+        #expect(user == "bob")
+        #expect(visitor.ask(&elsewhere, 3).user == "bob", "the nonce is known, and its count goes on")
+
+        for mangled in ["", "bob", "bob 01", "bob 01 x", "nobody - 0", "- - 0"] {
+            var session = AccessSession(host: "192.0.2.1", isPrivate: false, trustsConnection: true)
+            session.resume(mangled, elsewhere, at: .at(2))
+            #expect(session.user == nil, "\(mangled)")
+        }
+    }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `apus` prints: tables, numbers, percentiles, and the reference page that is written from the commands.
 
+import Config
 import Control
+import Daemon
 import Foundation
 import Testing
 
@@ -16,6 +18,19 @@ struct CommandTests {
         let page = try String(contentsOf: root.appending(path: "docs/reference/cli.md"), encoding: .utf8)
 
         #expect(page == Main.root.referencePage)
+    }
+
+    @Test("each worker of RTSP is a process of its own, the first one named as if it were alone")
+    func workers() throws {
+        let configuration = try Configuration(parsing: "[rtsp]\nworkers = 3", name: "test")
+        let plans = try configuration.plans(Programs(), RunDirectory("/run/x"), logLevel: nil)
+            .filter { program(of: $0.name) == "apus-rtsp" }
+
+        #expect(plans.map(\.name) == ["rtsp", "rtsp-2", "rtsp-3"])
+        #expect(plans.map { $0.arguments.suffix(2) }.dropFirst() == [["--worker", "2"], ["--worker", "3"]])
+        #expect(!(plans.first?.arguments.contains("--worker") ?? true))
+        #expect(plans.allSatisfy { camera(of: $0.name) == nil && $0.stage == 1 })
+        #expect(program(of: "video.cam-2") == "apus-video")
     }
 
     @Test("columns are as wide as their widest cell")

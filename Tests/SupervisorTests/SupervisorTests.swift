@@ -112,6 +112,20 @@ struct SupervisorTests {
         try bench.stop()
     }
 
+    @Test("a child that is added later and cannot start is tried again: the others run on")
+    func lateFailure() throws {
+        let bench = try Bench()
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+
+        bench.supervisor.start(bench.plan("two", "exit 3"))
+
+        #expect(try bench.turn { bench.report("two").map { $0.restarts > 1 } ?? false })
+        #expect(bench.failure == nil)
+        #expect(bench.report("one")?.state == .running)
+        try bench.stop()
+    }
+
     @Test("a first start that ends for good is reported, not repeated")
     func permanentFailure() throws {
         let bench = try Bench()

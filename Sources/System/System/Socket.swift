@@ -34,9 +34,15 @@ package enum Socket {
     }
 
     /// Starts connecting; when the descriptor turns writable, `pendingError` tells how it went.
-    /// C: `socket`, `connect`.
-    package static func connectTCP(_ address: SocketAddress) throws(SystemError) -> FileDescriptor {
+    /// C: `socket`, `bind`, `connect`.
+    ///
+    /// - Parameter source: the address to connect from; nil leaves it to the kernel.
+    package static func connectTCP(
+        _ address: SocketAddress,
+        from source: SocketAddress? = nil
+    ) throws(SystemError) -> FileDescriptor {
         let socket = try make(address.family, .stream)
+        if let source { try bind(socket.raw, source) }
         do {
             try connect(socket.raw, address)
         } catch  where error.code == EINPROGRESS {

@@ -24,9 +24,9 @@ struct Contestant {
     static let names = ["apus", "published", "gst", "mediamtx"]
 
     /// Starts a server; nil, with a line that says so, where it is not there.
-    static func start(_ name: String, _ loop: EventLoop, viewers: Int) throws -> Contestant? {
+    static func start(_ name: String, _ loop: EventLoop, viewers: Int, workers: Int) throws -> Contestant? {
         switch name {
-        case "apus": return try apus(loop, viewers)
+        case "apus": return try apus(loop, viewers, workers)
         case "published": return try published(loop, viewers)
         case "gst": return try gstreamer()
         case "mediamtx": return try mediaMTX(loop)
@@ -47,7 +47,7 @@ struct Contestant {
 
     // MARK: Apus
 
-    private static func directory(source: String, viewers: Int) throws -> String {
+    private static func directory(source: String, viewers: Int, workers: Int = 1) throws -> String {
         let directory = "/tmp/apus-bench-\(Process.id)"
         for name in ["", "/ring", "/control"] { try File.makeDirectory(directory + name) }
         let text = """
@@ -56,6 +56,7 @@ struct Contestant {
             [rtsp]
             port = \(port)
             max_clients = \(viewers + 10)
+            workers = \(workers)
             [http]
             enabled = false
 
@@ -86,23 +87,23 @@ struct Contestant {
         }
     }
 
-    private static func apus(_ loop: EventLoop, _ viewers: Int) throws -> Contestant {
-        let directory = try directory(source: "pattern:", viewers: viewers)
+    private static func apus(_ loop: EventLoop, _ viewers: Int, _ workers: Int) throws -> Contestant {
+        let directory = try directory(source: "pattern:", viewers: viewers, workers: workers)
         let writer = try RingWriter(
             loop: loop,
             path: directory + "/ring/cam.main.sock",
             description: BenchStream.description,
             capacity: 16 << 20
         )
-        let pid = try daemon("apus-rtsp", directory)
+        let pids = try (1...workers).map { try daemon("apus-rtsp", directory, ["--worker", "\($0)"]) }
         return Contestant(
-            name: "apus-rtsp",
-            pids: [pid],
+            name: workers > 1 ? "apus-rtsp × \(workers)" : "apus-rtsp",
+            pids: pids,
             port: port,
             publish: { frame, now, isKeyframe in
                 _ = try? writer.publish(frame, captured: now, flags: isKeyframe ? .keyframe : [])
             },
-            stop: { end([pid], directory) }
+            stop: { end(pids, directory) }
         )
     }
 

@@ -14,6 +14,8 @@ struct FanOutBenchmark {
     var bitrate = 4_000_000
     /// Whether UDP viewers let the kernel join datagrams.
     var joins = true
+    /// How many processes of apus-rtsp share the viewers, who then have many addresses.
+    var workers = 1
     /// Which servers are measured beside the floor.
     var servers = ["apus", "gst", "mediamtx"]
 
@@ -28,6 +30,7 @@ struct FanOutBenchmark {
             case "seconds": seconds = Int(parts[1]) ?? seconds
             case "bitrate": bitrate = Int(parts[1]) ?? bitrate
             case "gro": joins = parts[1] != "no"
+            case "workers": workers = max(1, Int(parts[1]) ?? workers)
             case "servers": servers = parts[1].split(separator: ",").map(String.init)
             default: break
             }
@@ -37,6 +40,7 @@ struct FanOutBenchmark {
     func run() throws {
         print(
             "\(transport), \(viewers) viewers, \(bitrate / 1000) kbit/s at 30 fps, \(seconds) s\(joins ? "" : ", viewers without GRO")"
+                + (workers > 1 ? ", \(workers) workers" : "")
         )
         Outcome.printHead()
         let floor = try measureFloor(relays: false)
@@ -144,7 +148,7 @@ struct FanOutBenchmark {
     private func measureServer(_ name: String) throws -> (name: String, outcome: Outcome)? {
         let loop = try EventLoop()
         let totals = ViewerTotals()
-        guard let contestant = try Contestant.start(name, loop, viewers: viewers) else { return nil }
+        guard let contestant = try Contestant.start(name, loop, viewers: viewers, workers: workers) else { return nil }
         defer { contestant.stop() }
         var stream = BenchStream(bitrate: bitrate)
         loop.timer(every: BenchStream.interval) {
@@ -161,7 +165,9 @@ struct FanOutBenchmark {
         var datagrams: [DatagramViewer] = []
         // One after the other over a second, as viewers come: each finds the stream running.
         let spacing = Duration.seconds(1) / max(1, viewers)
-        for _ in 0..<viewers {
+        for number in 0..<viewers {
+            // A worker is chosen by address.
+            let host = workers > 1 ? "127.0.0.\(2 + number % 250)" : "127.0.0.1"
             var datagramPort: UInt16?
             if transport == "udp" {
                 let viewer = try DatagramViewer(loop, joins: joins, totals)
@@ -175,6 +181,7 @@ struct FanOutBenchmark {
                     url: "rtsp://127.0.0.1:\(contestant.port)/cam",
                     track: contestant.track,
                     datagramPort: datagramPort,
+                    from: SocketAddress(host: host, port: 0),
                     totals
                 )
             )

@@ -10,6 +10,7 @@ struct Main {
                apus-bench ring                               measure the ring: wake-up, copies
                apus-bench fanout [KEY=VALUE …]               measure the fan-out of servers beside its floor
                    transport=tcp|udp viewers=100 seconds=10 bitrate=4000000 gro=yes|no
+                   workers=1                                 so many processes of apus-rtsp
                    servers=apus,gst,mediamtx,published       MEDIAMTX=PATH in the environment names MediaMTX
                apus-bench publish [KEY=VALUE …]              the same for what is published over RTSP and relayed
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)

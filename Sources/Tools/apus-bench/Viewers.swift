@@ -80,9 +80,10 @@ final class StreamViewer {
         url: String,
         track: String = "trackID=0",
         datagramPort: UInt16? = nil,
+        from source: SocketAddress? = nil,
         _ totals: ViewerTotals
     ) throws(SystemError) {
-        socket = try Socket.connectTCP(server)
+        socket = try Socket.connectTCP(server, from: source)
         self.totals = totals
         follower = PacketFollower(asked: Clock.monotonic())
         let transport =
@@ -201,9 +202,9 @@ final class DatagramViewer {
     /// Even, as RTP wants it.
     let port: UInt16
 
-    /// Opens a port on loopback; with `joins` the kernel may join datagrams (UDP_GRO).
+    /// Opens a port; with `joins` the kernel may join datagrams (UDP_GRO).
     init(_ loop: EventLoop, joins: Bool, _ totals: ViewerTotals) throws(SystemError) {
-        guard var address = SocketAddress(host: "127.0.0.1", port: 0) else { throw SystemError("loopback", code: 22) }
+        guard var address = SocketAddress(host: "0.0.0.0", port: 0) else { throw SystemError("any address", code: 22) }
         var bound = try Socket.bindUDP(address)
         address = try Socket.localAddress(bound.raw)
         while address.port % 2 == 1 {
