@@ -46,6 +46,8 @@ max_tracks = 1
 class Users(Apus):
     """A suite with users; ready once it asks for them."""
 
+    template = CONFIG
+
     def command(self):
         users = self.directory / "users"
         for name, password, role, cameras in [
@@ -53,7 +55,7 @@ class Users(Apus):
         ]:
             if not users.exists() or f"{name} " not in users.read_text():
                 self.user(f"{password}\n", "add", name, "--role", role, "--cameras", cameras)
-        self.config = CONFIG.format(users=users)
+        self.config = self.template.format(users=users)
         return super().command()
 
     def user(self, password, *arguments):

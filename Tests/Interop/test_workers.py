@@ -13,6 +13,7 @@ from . import clients, settings
 from .apus import Apus, until
 from .case import SharedSuite, longest_gap
 from .rtsp_client import RTSPClient, RTSPError
+from .test_access import User, Users
 from .tunnel_client import HTTPTunnel, TunnelledClient
 
 HOSTS = [f"127.0.0.{number}" for number in range(1, 9)]
@@ -270,3 +271,51 @@ class WorkersAtTheStartTest(SharedSuite):
         other.remove_files()
         self.assertEqual(result.returncode, 3, result.stderr)
         self.assertIn("cannot listen on", result.stderr)
+
+
+class WorkersWithUsersTest(SharedSuite):
+    class Suite(Users):
+        template = (
+            "[apus]\nusers = {users}\n[rtsp]\nworkers = 2\n[camera.cam]\nsource = pattern:?size=320x240&fps=25\n"
+            f"[camera.cam.main]\nmulticast = {GROUP}:5004\n"
+        )
+
+    class UserFromHost(User):
+        def __init__(self, apus, host, name, password):
+            self.host = host
+            super().__init__(apus, name, password)
+
+        def connect(self, parts, timeout):
+            return socket.create_connection((parts.hostname, parts.port), timeout, (self.host, 0))
+
+    @classmethod
+    def make_apus(cls):
+        return cls.Suite()
+
+    def listed(self):
+        command = [settings.PROGRAMS / "apus", "ctl", "rtsp", "clients", "--json", "--run-dir", self.apus.run_dir]
+        return json.loads(clients.run(command, 20)[0])["clients"]
+
+    def test_who_is_handed_over_is_not_asked_again(self):
+        with contextlib.ExitStack() as stack:
+            for host in HOSTS:
+                client = stack.enter_context(self.UserFromHost(self.apus, host, "bob", "wort"))
+                client.describe()
+            self.assertEqual({entry["worker"] for entry in self.listed()}, {1, 2})
+        with contextlib.ExitStack() as stack:
+            for host in HOSTS:
+                client = stack.enter_context(self.UserFromHost(self.apus, host, "bob", "wort"))
+                client.describe()
+                # From here on a 401 is an error: the client has been challenged.
+                headers, _ = client.request("SETUP", f"{client.url}/trackID=0", Transport="RTP/AVP;multicast")
+                client.session = headers["session"].split(";")[0]
+                client.request("PLAY")
+            listed = self.listed()
+        self.assertEqual({(entry["worker"], entry["user"]) for entry in listed}, {(1, "bob")})
+        self.assertEqual(len(listed), len(HOSTS))
+
+    def test_who_is_nobody_is_not_handed_over(self):
+        for host in HOSTS:
+            with FromHost(self.apus.rtsp("cam"), host) as client:
+                with self.assertRaisesRegex(RTSPError, "401"):
+                    client.request("SETUP", f"{client.url}/trackID=0", Transport="RTP/AVP;multicast")
