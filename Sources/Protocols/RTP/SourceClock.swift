@@ -15,6 +15,9 @@ package struct SourceClock: Sendable {
     package static let maximumTracks = 8
     /// A track that is out of step by more than this is put right at once; by less, slowly.
     package static let alignmentJump = Duration.milliseconds(500)
+    /// A track that began no longer ago is put right at once, too: nobody has got used to it, and the first frames of a
+    /// sender that bunches sound or reorders pictures tell little about its delay.
+    package static let settling = Duration.seconds(2)
     /// Senders' reports that put two tracks further apart than this are not believed.
     package static let alignmentLimit = Duration.seconds(10)
 
@@ -30,6 +33,8 @@ package struct SourceClock: Sendable {
         /// What keeps the track in step with the others, in nanoseconds.
         var shift: Int64 = 0
         var shifted: Instant?
+        /// When the first frame arrived, here or behind a restart.
+        var began: Instant?
         /// The newest time, and its instant.
         var newest = Int64.min
         var last = Instant(nanoseconds: .min)
@@ -61,11 +66,13 @@ package struct SourceClock: Sendable {
             // Reports from before a restart say nothing about what comes after it.
             tracks[track].report = nil
             tracks[track].shift = 0
+            tracks[track].began = nil
             tracks[track].newest = .min
             tracks[track].before = nil
             tracks[track].floor = tracks[track].last
         }
         let own = tracks[track].follower.instant(of: time)
+        if tracks[track].began == nil { tracks[track].began = arrived }
         align(track, time, own, at: arrived)
         let captured = own + .nanoseconds(tracks[track].shift)
         if time < tracks[track].newest { return max(tracks[track].place(time), tracks[track].floor + .nanoseconds(1)) }
@@ -115,7 +122,8 @@ package struct SourceClock: Sendable {
         let error = wanted - tracks[track].shift
         let elapsed = max(0, tracks[track].shifted.map { (now - $0).nanoseconds } ?? 0)
         tracks[track].shifted = now
-        if abs(error) > Self.alignmentJump.nanoseconds {
+        let isSettling = tracks[track].began.map { now - $0 < Self.settling } ?? true
+        if isSettling || abs(error) > Self.alignmentJump.nanoseconds {
             tracks[track].shift = wanted
         } else {
             // A fiftieth of the time that passes: 20 ms in each second, which no ear notices.
