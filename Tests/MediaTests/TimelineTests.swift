@@ -44,4 +44,15 @@ struct TimelineTests {
         #expect(timeline.place(Self.at(5100)) == Self.at(5100))
         #expect(timeline.place(Self.at(5050), mayGoBack: true) == Self.at(5050))
     }
+
+    @Test("frames that come again after a restart are not older than it") func restart() {
+        let start = Instant(nanoseconds: 10_000_000_000)
+        var timeline = Timeline(after: start)
+
+        let again = (1...3).map { timeline.place(start - .milliseconds(500 - 40 * $0), mayGoBack: $0 > 1) }
+        let new = timeline.place(start + .milliseconds(20))
+
+        #expect(again == (1...3).map { start + .milliseconds($0) })
+        #expect(new == start + .milliseconds(20))
+    }
 }

@@ -28,7 +28,7 @@ final class JPEGStream {
     private var gate = FrameGate()
     private var statistics = StreamStatistics()
     private var isDiscontinuous = false
-    private var timeline = Timeline()
+    private var timeline = Timeline(after: Clock.monotonic())
     /// True while the slate stands in for the source.
     private(set) var isSlating = false
 

@@ -47,7 +47,7 @@ final class VideoStream {
     private var isDiscontinuous = false
     private var wantsKeyframe = false
     private var lastKeyframe = Instant.zero
-    private var timeline = Timeline()
+    private var timeline = Timeline(after: Clock.monotonic())
     private var stamping = Stamping()
     /// True while the slate stands in for the source.
     private(set) var isSlating = false

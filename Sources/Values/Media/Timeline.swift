@@ -15,12 +15,17 @@ package struct Timeline: Sendable {
     /// Instants that are closer are one: a tick of RTP's 90 kHz is 11 µs.
     package static let resolution = Duration.microseconds(20)
 
-    /// The newest instant so far; zero before the first.
-    package private(set) var newest = Instant.zero
+    /// The newest instant so far.
+    package private(set) var newest: Instant
     /// The newest instant before the last break.
-    private var floor = Instant.zero
+    private var floor: Instant
 
-    package init() {}
+    /// Begins behind `instant`: whoever continues a stream after a restart names the present, so that frames which were
+    /// sent before, and come again, are not older than those.
+    package init(after instant: Instant = .zero) {
+        newest = instant
+        floor = instant
+    }
 
     /// Where a frame goes that was captured at `captured`.
     ///
