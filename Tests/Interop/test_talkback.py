@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+# The way back: clients that speak to a camera's loudspeaker, in every coding, over TCP and UDP.
+
+import base64
+import json
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+from . import clients, settings
+from .apus import Apus, until
+from .case import SharedSuite
+from .rtsp_client import RTSPClient, RTSPError
+
+TAG = "www.onvif.org/ver20/backchannel"
+# Coding: payload type, timestamp ticks and bytes of a packet of 20 ms.
+CODINGS = {
+    "pcmu": (0, 160, 160),
+    "pcma": (8, 160, 160),
+    "opus": (111, 960, 40),
+    "aac": (112, 1024, 80),
+    "l16": (113, 320, 640),
+}
+
+
+class Talker(RTSPClient):
+    """Speaks to a camera; with a port over UDP, else on the connection."""
+
+    def __init__(self, url, udp=False):
+        super().__init__(url)
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM) if udp else None
+        self.number = 0
+        self.server = None
+
+    def join(self):
+        transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        if self.udp:
+            self.udp.bind(("127.0.0.1", 0))
+            port = self.udp.getsockname()[1]
+            transport = f"RTP/AVP;unicast;client_port={port}-{port + 1}"
+        _, body = self.request("DESCRIBE", Accept="application/sdp", Require=TAG)
+        media = body.decode().split("m=")[-1]
+        control = re.search(r"a=control:(\S+)", media).group(1)
+        headers, _ = self.request("SETUP", f"{self.url}/{control}", Transport=transport, Require=TAG)
+        self.session = headers["session"].split(";")[0]
+        if self.udp:
+            self.server = ("127.0.0.1", int(re.search(r"server_port=(\d+)", headers["transport"]).group(1)))
+        self.request("PLAY", Require=TAG)
+        return media
+
+    def speak(self, coding, packets=25):
+        """Sends that many packets of 20 ms, as fast as can be."""
+        kind, ticks, size = CODINGS[coding]
+        for _ in range(packets):
+            self.number += 1
+            payload = struct.pack(">HH", 16, size << 3) if coding == "aac" else b""
+            payload += bytes([0xFC]) + bytes(size - 1)
+            packet = struct.pack(">BBHII", 0x80, kind, self.number & 0xFFFF, self.number * ticks, 0x1234) + payload
+            if self.udp:
+                self.udp.sendto(packet, self.server)
+            else:
+                self.socket.sendall(struct.pack(">BBH", 0x24, 0, len(packet)) + packet)
+            time.sleep(0.005)
+
+    def close(self):
+        super().close()
+        if self.udp:
+            self.udp.close()
+
+
+class TalkbackTest(SharedSuite):
+    @classmethod
+    def make_apus(cls):
+        config = "".join(
+            f"[camera.{name}]\nsource = pattern:?size=320x180&fps=10\ntalkback = {on}\n"
+            for name, on in [("cam", "yes"), ("mute", "no")]
+        )
+        return Apus(config=config, streams=["cam", "mute"])
+
+    def ring(self):
+        """What apus ring says of the camera's loudspeaker; nothing where there is none."""
+        command = [settings.PROGRAMS / "apus", "ring", "info", "--json", "--run-dir", self.apus.run_dir, "cam/speaker"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def test_every_coding_arrives_in_the_ring(self):
+        for coding in CODINGS:
+            for udp in (False, True):
+                way = f"{coding} over {'udp' if udp else 'tcp'}"
+                with self.subTest(way), Talker(self.apus.rtsp("cam"), udp) as talker:
+                    media = talker.join()
+                    self.assertIn("a=sendonly", media)
+                    self.assertIn(str(CODINGS[coding][0]), media.splitlines()[0].split()[3:])
+                    talker.speak(coding)
+                    until(lambda: (self.ring() or {}).get("newest", 0) >= 25, 5, "25 packets in the ring")
+                    self.assertEqual(self.ring()["codec"], coding)
+                until(lambda: self.ring() is None, 5, "the ring goes with its talker")
+
+    def test_a_second_talker_is_refused(self):
+        with Talker(self.apus.rtsp("cam")) as first, Talker(self.apus.rtsp("cam")) as second:
+            first.join()
+            with self.assertRaisesRegex(RTSPError, "453"):
+                second.join()
+            first.request("TEARDOWN")
+            first.session = None
+            second.join()
+
+    def test_a_camera_without_a_loudspeaker_says_so(self):
+        with socket.create_connection(("127.0.0.1", self.apus.rtsp_port), 5) as plain:
+            plain.sendall(f"DESCRIBE {self.apus.rtsp('mute')} RTSP/1.0\r\nCSeq: 1\r\nRequire: {TAG}\r\n\r\n".encode())
+            answer = plain.recv(4096).decode()
+        self.assertIn(" 551 ", answer)
+        self.assertRegex(answer, f"Unsupported: {re.escape(TAG)}")
+
+    def test_gstreamer_sees_a_track_that_it_may_send(self):
+        program = settings.need("gst-launch-1.0", "gstreamer1.0-tools")
+        command = [program, "-v", "rtspsrc", f"location={self.apus.rtsp('cam')}", "backchannel=onvif", "protocols=tcp"]
+        command += ["name=source", "source.", "!", "application/x-rtp,media=video", "!", "fakesink", "num-buffers=20"]
+        output, _ = clients.run(command, 20)
+        self.assertIn("a-sendonly", output)
+
+
+class TalkRightsTest(unittest.TestCase):
+    def test_only_operators_may_speak(self):
+        with tempfile.TemporaryDirectory(prefix="apus-users-") as folder:
+            users = pathlib.Path(folder, "users")
+            users.write_text("bob role=viewer password=wort\nida role=operator password=laut\n")
+            users.chmod(0o600)
+            config = f"[apus]\nusers = {users}\n[camera.cam]\nsource = pattern:?size=320x180&fps=10\ntalkback = yes\n"
+            with Apus(config=config, streams=[]) as apus:
+                for user, status in ("bob:wort", "403"), ("ida:laut", None):
+                    with self.subTest(user), Talker(apus.rtsp("cam")) as talker:
+                        token = base64.b64encode(user.encode()).decode()
+                        plain = talker.request
+                        talker.request = lambda *words, **more: plain(*words, Authorization=f"Basic {token}", **more)
+                        if status is None:
+                            talker.join()
+                            continue
+                        with self.assertRaisesRegex(RTSPError, status):
+                            talker.join()
