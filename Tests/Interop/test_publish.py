@@ -79,7 +79,8 @@ class PublishTest(SharedSuite):
             f"      {camera:6} {len(seen.pictures)} pictures, longest gap {1000 * longest_gap(times):.0f} ms, "
             f"{len(seen.sound) / 100:.2f} s of sound, {seen.pitch:.0f} Hz, {offsets} ms after the picture"
         )
-        self.assertLess(longest_gap(times), 0.2)
+        # JPEG is decoded and encoded, and on a busy machine pictures are left out.
+        self.assertLess(longest_gap(times), 0.5 if camera == "jpegs" else 0.2)
         self.assertAlmostEqual(seen.pitch, publishing.PITCH, delta=20)
         self.assertGreaterEqual(len(seen.sound), 100 * settings.SECONDS * 0.85)
         self.assertGreaterEqual(len(offsets), 2, "no flash has a beep")
