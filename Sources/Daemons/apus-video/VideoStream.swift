@@ -35,7 +35,7 @@ final class VideoStream {
     private var failure: String?
     private var retryAt = Instant.zero
     private var passed: Codec?
-    private var parameterSets = ParameterSets(.h264)
+    private var coded = CodedFormat(.h264)
     private var sourceRate = Rational(0)
     private var scaler = Scaler()
     private var pool = PicturePool()
@@ -83,13 +83,13 @@ final class VideoStream {
         if let wanted = configuration.size, let size = format.size, wanted != size { return }
         passed = codec
         encoder = nil
-        if !isSlating { parameterSets = ParameterSets(codec == .h265 ? .h265 : .h264) }
+        if !isSlating { coded = CodedFormat(codec) }
     }
 
     private func accepts(_ codec: Codec) -> Bool {
         guard name == "main" else { return false }
         return switch configuration.codec {
-        case .auto: codec == .h264 || codec == .h265
+        case .auto: codec == .h264 || codec == .h265 || codec == .av1
         case .h264: codec == .h264
         case .h265: codec == .h265
         }
@@ -127,7 +127,7 @@ final class VideoStream {
             guard info.isKeyframe else { return }
             endSlate()
         }
-        if info.isKeyframe { absorbParameterSets(of: unit, NALFormat(info.codec)) }
+        if info.isKeyframe { absorb(unit, info.codec) }
         // Nothing can be decoded before the first keyframe.
         guard isPrimed || info.isKeyframe else { return }
         isPrimed = true
@@ -157,7 +157,7 @@ final class VideoStream {
                 encoder.requestKeyframe()
             }
             try encoder.encode(input, captured: captured) { info, unit in
-                if info.isKeyframe { absorbParameterSets(of: unit, NALFormat(info.codec)) }
+                if info.isKeyframe { absorb(unit, info.codec) }
                 // Without readers, a first picture is encoded only to learn the parameter sets.
                 if writer.hasDemand { publish(info, unit) } else { encoder.requestKeyframe() }
                 isPrimed = true
@@ -197,45 +197,22 @@ final class VideoStream {
         }
     }
 
-    private func absorbParameterSets(of unit: Span<UInt8>, _ format: NALFormat?) {
-        guard let format else { return }
-        if parameterSets.format != format { parameterSets = ParameterSets(format) }
-        var changed = false
-        var units = NALUnits(unit)
-        while let range = units.next() {
-            if parameterSets.absorb(unit.extracting(range)) { changed = true }
+    /// Tells readers what the stream is, if a keyframe says that it has become another.
+    private func absorb(_ keyframe: Span<UInt8>, _ codec: Codec) {
+        guard coded.absorb(keyframe, codec) || writer.store.description.configuration != coded.configuration else {
+            return
         }
-        guard changed || writer.store.description.configuration != parameterSets.annexB else { return }
-        describe()
-    }
-
-    /// Tells readers what the stream is, by its own parameter sets.
-    private func describe() {
-        var size = encoder.map { (UInt32($0.settings.width), UInt32($0.settings.height)) } ?? (0, 0)
-        var rate = encoder?.settings.frameRate ?? sourceRate
-        if let sequence = parameterSets.sequence.last {
-            if parameterSets.format == .h264, let parsed = try? H264.SPS(parsing: sequence.span) {
-                size = (parsed.width, parsed.height)
-                if rate.numerator == 0 { rate = parsed.frameRate ?? rate }
-            } else if parameterSets.format == .h265, let parsed = try? H265.SPS(parsing: sequence.span) {
-                size = (parsed.width, parsed.height)
-                if rate.numerator == 0 { rate = parsed.frameRate ?? rate }
-            }
-        }
-        let description = StreamDescription(
-            video: parameterSets.format.codec,
-            width: size.0,
-            height: size.1,
-            frameRate: rate,
-            configuration: parameterSets.annexB
-        )
+        let size = encoder.map { (UInt32($0.settings.width), UInt32($0.settings.height)) } ?? (0, 0)
+        let description = coded.description(size: size, rate: encoder?.settings.frameRate ?? sourceRate)
         do throws(RingError) {
             try writer.update(description)
             log.info(
                 "stream described",
                 [
-                    "stream": name, "codec": description.codec.name, "size": "\(size.0)x\(size.1)",
-                    "fps": (rate.value * 100).rounded() / 100, "from": isSlating ? "slate" : report?.chosen ?? "source",
+                    "stream": name, "codec": description.codec.name,
+                    "size": "\(description.width)x\(description.height)",
+                    "fps": (description.frameRate.value * 100).rounded() / 100,
+                    "from": isSlating ? "slate" : report?.chosen ?? "source",
                 ]
             )
         } catch {
@@ -253,13 +230,13 @@ final class VideoStream {
         return PictureSize(width: Int(known.width) & ~1, height: Int(known.height) & ~1)
     }
 
-    /// From now on the slate stands in for the source.
+    /// From now on the slate stands in for the source; a stream of AV1, which nothing here encodes, stands still.
     func beginSlate() {
-        guard !isSlating else { return }
+        guard !isSlating, passed != .av1 else { return }
         isSlating = true
         isDiscontinuous = true
         writer.isSlate = true
-        parameterSets = ParameterSets(parameterSets.format)
+        coded.reset()
     }
 
     /// The source is back: what comes next is its own.
@@ -270,7 +247,7 @@ final class VideoStream {
         isDiscontinuous = true
         writer.isSlate = false
         // The source's own parameter sets are not known any more; the next keyframe brings them.
-        parameterSets = ParameterSets(parameterSets.format)
+        coded.reset()
         isPrimed = false
     }
 
@@ -283,7 +260,7 @@ final class VideoStream {
         let codec = passed ?? (configuration.codec == .h265 ? .h265 : .h264)
         do throws(EncodeError) {
             try slateEncoder.encode(picture, as: codec, captured: captured) { info, unit in
-                if info.isKeyframe { absorbParameterSets(of: unit, NALFormat(info.codec)) }
+                if info.isKeyframe { absorb(unit, info.codec) }
                 publish(info, unit)
             }
             failure = nil

@@ -388,7 +388,7 @@ package enum ConfigSchema {
                 .choice(codecs),
                 codecs[0],
                 codecs[0] == "auto"
-                    ? "The coding; auto passes H.264 and H.265 sources on as they are and encodes others as h264."
+                    ? "The coding; auto passes H.264, H.265 and AV1 sources on as they are and encodes others as h264."
                     : "The coding."
             ),
             ConfigKey(section, "size", .size, size, "The picture's size; source takes the source's."),

@@ -68,7 +68,7 @@ package enum EncoderChoice: String, Sendable, CaseIterable {
 
 /// `codec` of a video stream.
 package enum VideoCodecChoice: String, Sendable {
-    /// Pass H.264 and H.265 sources through, encode others as H.264.
+    /// Pass H.264, H.265 and AV1 sources through, encode others as H.264.
     case auto
     case h264
     case h265
