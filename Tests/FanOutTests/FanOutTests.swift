@@ -245,6 +245,27 @@ struct ConnectionTests {
         #expect(!connection.isBlocked)
     }
 
+    @Test("a peer that takes nothing is stalled, whatever it sends")
+    func stall() throws {
+        let loop = try EventLoop()
+        let pair = try Socket.pair(.stream)
+        let peer = try FileDescriptor.duplicating(pair.second.raw)
+        let connection = Connection(ConnectionHub(loop: loop), socket: pair.takeFirst(), peer: SocketAddress())
+        var images = [makeImage(1, 4_000_000)]
+        connection.nextImage = { images.isEmpty ? nil : images.removeFirst() }
+        try connection.start()
+        #expect(!connection.isStalled(for: .zero))
+
+        connection.pump()
+        for _ in 0..<3 {
+            _ = try Socket.send(peer.raw, [1, 2, 3].span)
+            try loop.turn(waitingUntil: Clock.monotonic() + .milliseconds(2))
+        }
+
+        #expect(connection.input == [1, 2, 3, 1, 2, 3, 1, 2, 3])
+        #expect(connection.isStalled(for: .milliseconds(1)) && !connection.isStalled(for: .seconds(60)))
+    }
+
     @Test("a framed connection puts a header in front of every image and reply, also through a slow peer")
     func framing() throws {
         let loop = try EventLoop()

@@ -104,6 +104,20 @@ class HostileTest(SharedSuite):
                 self.assertIn(status, [200, 454, 455, 459])
             self.assertIn(self.ask(self.request("PLAY", 999), connection), [200, 454])
 
+    def test_ports_of_another_client_are_not_taken(self):
+        transport = "Transport: RTP/AVP;unicast;client_port=40100-40101"
+        overlapping = "Transport: RTP/AVP;unicast;client_port=40099-40100"
+        with self.connect() as first, self.connect() as second:
+            self.assertEqual(self.ask(self.request("SETUP", 1, transport, path="cam/trackID=0"), first), 200)
+            for offer in [transport, overlapping]:
+                self.assertEqual(self.ask(self.request("SETUP", 1, offer, path="cam/trackID=0"), second), 461)
+            first.close()
+            until(
+                lambda: self.ask(self.request("SETUP", 1, transport, path="cam/trackID=0"), second) == 200,
+                5,
+                "the ports are free again",
+            )
+
     def test_setup_of_another_stream_in_a_session(self):
         with RTSPClient(self.apus.rtsp("cam")) as client:
             headers, _ = client.request(

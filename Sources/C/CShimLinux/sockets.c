@@ -66,6 +66,16 @@ int apus_peer(int fd, struct sockaddr_storage *address, socklen_t *length) {
     return getpeername(fd, (struct sockaddr *)address, length);
 }
 
+int apus_join_group(int fd, const struct sockaddr_storage *group, const struct sockaddr_storage *interface) {
+    if (group->ss_family == AF_INET6) {
+        struct ipv6_mreq request = {.ipv6mr_multiaddr = ((const struct sockaddr_in6 *)group)->sin6_addr};
+        return setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
+    }
+    struct ip_mreq request = {.imr_multiaddr = ((const struct sockaddr_in *)group)->sin_addr};
+    if (interface->ss_family == AF_INET) request.imr_interface = ((const struct sockaddr_in *)interface)->sin_addr;
+    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+}
+
 int apus_unsent_bytes(int fd) {
     int count = 0;
     return ioctl(fd, SIOCOUTQ, &count) < 0 ? -1 : count;

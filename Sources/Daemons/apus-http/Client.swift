@@ -101,7 +101,7 @@ final class Client {
 
     /// Ends what has taken too long.
     func checkTime(_ now: Instant) {
-        if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
+        if connection.isStalled(for: Self.stallTimeout) {
             return close("the client takes nothing")
         }
         switch http.handleTimeout(at: now) {

@@ -55,6 +55,8 @@ final class Client {
 
     /// TLS has to be agreed on within this time.
     private static let handshakeTimeout = Duration.seconds(10)
+    /// Bytes that may wait beside a request of the greatest length: a packet between requests, and what comes behind.
+    private static let inputReserve = 128 << 10
     /// A client that takes nothing of what waits for it for this long has to go.
     private static let stallTimeout = Duration.seconds(30)
 
@@ -83,6 +85,7 @@ final class Client {
 
     /// Starts to serve.
     func start() throws(SystemError) {
+        connection.inputLimit = server.configuration.maximumRequest + Self.inputReserve
         connection.onInput = { [unowned self] in takeInput() }
         connection.onClose = { [unowned self] reason in end(reason.description) }
         try connection.start()
@@ -93,7 +96,7 @@ final class Client {
         if let publication { session.noteActivity(at: publication.lastPacket) }
         if connection.isShakingHands, now - began > Self.handshakeTimeout {
             close("no TLS handshake")
-        } else if connection.pendingBytes > 0, now - connection.lastActivity > Self.stallTimeout {
+        } else if connection.isStalled(for: Self.stallTimeout) {
             close("the client takes nothing")
         } else if !isEstablished, !isTunnelInput, now - began > server.configuration.firstRequestTimeout {
             close("no request that could be served")
@@ -205,6 +208,7 @@ final class Client {
         var rtcp = connection.peer
         rtp.port = clientPorts.rtp
         rtcp.port = clientPorts.rtcp
+        guard ports.isFree(rtp, for: self), ports.isFree(rtcp, for: self) else { return nil }
         var transport = offer
         transport.serverPorts = .init(ports.rtpPort, ports.rtcpPort)
         return (.datagrams(DatagramPath(ports, rtp: rtp, rtcp: rtcp)), transport)

@@ -92,7 +92,8 @@ extension Client {
     private func permission(for request: RTSPRequest) -> Permission {
         switch request.method {
         case .announce, .record: .publish
-        case .setup where RTSPAddress(request.target)?.track == Stream.TrackNumber.talkback: .talk
+        case .setup where !session.isPublishing && RTSPAddress(request.target)?.track == Stream.TrackNumber.talkback:
+            .talk
         case .setup, .pause, .teardown, .getParameter, .setParameter: session.isPublishing ? .publish : .view
         default: .view
         }

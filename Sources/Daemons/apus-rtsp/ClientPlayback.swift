@@ -129,8 +129,11 @@ extension Client {
         switch track.delivery {
         case .interleaved: track.connection = connection
         case .datagrams(let path):
-            path.ports.register(path.rtcp) { [unowned self, unowned track] isReport, packet in
-                if isReport { receiveReport(packet, track) }
+            // Its RTP port as well: nobody else gets it, though players have nothing to say there.
+            for address in [path.rtp, path.rtcp] {
+                path.ports.register(address, for: self) { [unowned self, unowned track] isReport, packet in
+                    if isReport { receiveReport(packet, track) }
+                }
             }
         case .multicast: break
         }
@@ -144,7 +147,9 @@ extension Client {
     }
 
     private func release(_ track: PlayedTrack) {
-        if case .datagrams(let path) = track.delivery { path.ports.unregister(path.rtcp) }
+        guard case .datagrams(let path) = track.delivery else { return }
+        path.ports.unregister(path.rtp, for: self)
+        path.ports.unregister(path.rtcp, for: self)
     }
 
     // MARK: PLAY
@@ -206,6 +211,14 @@ extension Client {
         case .datagrams(let path): path.sendReport(bytes)
         case .multicast: break
         }
+    }
+
+    /// Somebody who listens to the stream's group has reported: the client, if it is of the same host.
+    func noteListener(_ sender: SocketAddress) {
+        guard case .multicast? = playback?.tracks.first?.delivery, connection.peer.hasSameHost(as: sender) else {
+            return
+        }
+        session.noteActivity(at: server.loop.now)
     }
 
     /// Takes what the client reports of what it receives.

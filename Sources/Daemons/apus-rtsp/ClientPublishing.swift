@@ -34,7 +34,7 @@ extension Client {
         guard usable.tracks.contains(where: { !$0.format.stream.codec.isAudio }) else {
             return send(session.answerAnnounce(Refusal(.unsupportedMediaType, "no picture that can be received")))
         }
-        publication = Publication(camera, usable, server)
+        publication = Publication(camera, usable, self)
         send(session.answerAnnounce(nil))
     }
 
@@ -44,7 +44,7 @@ extension Client {
         }
         for offer in request.offers {
             guard !offer.isSecure, let (delivery, transport) = deliver(offer) else { continue }
-            publication.set(track, delivery, connection: connection)
+            publication.set(track, delivery)
             return send(session.answerSetup(.success(.init(transport))))
         }
         send(session.answerSetup(.failure(Refusal(.unsupportedTransport, "no transport offered is to be had here"))))

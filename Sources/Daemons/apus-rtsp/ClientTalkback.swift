@@ -21,12 +21,13 @@ extension Client {
             return send(session.answerSetup(.failure(refusal)))
         }
         for offer in request.offers {
-            guard let (delivery, transport) = deliver(offer) else { continue }
+            // Nobody's key is known here: what is said comes inside of TLS, or as it is.
+            guard !offer.isSecure, let (delivery, transport) = deliver(offer) else { continue }
             endTalkback()
             let talkback = Talkback(stream.camera, delivery, server) { [unowned self] in sendReport($0, delivery) }
             if case .datagrams(let path) = delivery {
                 for address in [path.rtp, path.rtcp] {
-                    path.ports.register(address) { [unowned self, unowned talkback] isReport, packet in
+                    path.ports.register(address, for: self) { [unowned self, unowned talkback] isReport, packet in
                         session.noteActivity(at: server.loop.now)
                         talkback.receive(packet, isReport: isReport)
                     }
@@ -44,8 +45,8 @@ extension Client {
         guard let talkback else { return }
         talkback.stop()
         if case .datagrams(let path) = talkback.delivery {
-            path.ports.unregister(path.rtp)
-            path.ports.unregister(path.rtcp)
+            path.ports.unregister(path.rtp, for: self)
+            path.ports.unregister(path.rtcp, for: self)
         }
         self.talkback = nil
     }

@@ -133,7 +133,7 @@ extension Client {
         swap(&input, &connection.input)
         let end = carrier.receive(input.span, into: &client.carried, output: &output)
         if !output.isEmpty { connection.sendUnframed(output) }
-        if client.carried.count > Connection.inputLimit { return "more requests than may wait" }
+        if client.carried.count > client.connection.inputLimit { return "more requests than may wait" }
         return end
     }
 

@@ -11,8 +11,11 @@ import System
 final class DatagramPorts {
     let rtpPort: UInt16
     let rtcpPort: UInt16
-    /// What takes the datagrams that come from an address, by port.
-    private var receivers: [SocketAddress.Key: Receiver] = [:]
+    /// What takes the datagrams that come from an address, and whose address it is.
+    private var receivers: [SocketAddress.Key: (owner: ObjectIdentifier, receive: Receiver)] = [:]
+
+    /// Called with who sends from an address that is nobody's.
+    var onOther: ((SocketAddress) -> Void)?
 
     /// Takes a datagram; the first argument tells whether it came to the RTCP port.
     typealias Receiver = (_ isReport: Bool, Span<UInt8>) -> Void
@@ -51,6 +54,7 @@ final class DatagramPorts {
         for watch in watches { watch.cancel() }
         watches.removeAll()
         receivers.removeAll()
+        onOther = nil
     }
 
     /// How many routers multicast packets may pass, plus one.
@@ -58,11 +62,21 @@ final class DatagramPorts {
         for socket in [pair.rtp.raw, pair.rtcp.raw] { Socket.setOption(socket, .multicastTimeToLive, Int32(limit)) }
     }
 
-    /// Datagrams from `address` go to `receiver`, in the place of what took them before.
-    func register(_ address: SocketAddress, _ receiver: @escaping Receiver) { receivers[address.key] = receiver }
+    /// True if no other client has the address: two clients of one host may name the same ports.
+    func isFree(_ address: SocketAddress, for client: Client) -> Bool {
+        receivers[address.key].map { $0.owner == ObjectIdentifier(client) } ?? true
+    }
+
+    /// Datagrams from `address`, which must be free for the client, go to `receiver`.
+    func register(_ address: SocketAddress, for client: Client, _ receiver: @escaping Receiver) {
+        precondition(isFree(address, for: client), "the address is another client's")
+        receivers[address.key] = (ObjectIdentifier(client), receiver)
+    }
 
     /// Ends what `register` began. Harmless when repeated.
-    func unregister(_ address: SocketAddress) { receivers[address.key] = nil }
+    func unregister(_ address: SocketAddress, for client: Client) {
+        if isFree(address, for: client) { receivers[address.key] = nil }
+    }
 
     /// Sends packets of a frame; see `WireImage.sendPackets`.
     func send(_ image: WireImage, from first: Int, budget: Int, to address: SocketAddress) -> PacketsSent {
@@ -96,7 +110,11 @@ final class DatagramPorts {
             // An error is about an earlier datagram that did not arrive: the next may be good.
             guard let result = try? Socket.receive(socket, into: &span, from: &sender) else { continue }
             guard case .bytes(let count) = result else { return }
-            receivers[sender.key]?(isReport, datagram.span.extracting(..<count))
+            if let receiver = receivers[sender.key] {
+                receiver.receive(isReport, datagram.span.extracting(..<count))
+            } else {
+                onOther?(sender)
+            }
         }
     }
 

@@ -77,6 +77,7 @@ final class InboundTrack {
     /// Takes no more packets; readers of the ring see its end. Harmless when repeated.
     func stop() {
         timeout?.cancel()
+        timeout = nil
         reports?.cancel()
         writer?.close()
         writer = nil

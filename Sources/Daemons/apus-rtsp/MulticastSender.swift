@@ -13,17 +13,28 @@ import System
 /// Sends the tracks of a stream that somebody listens to.
 final class MulticastSender {
     let group: MulticastGroup
+    /// Where packets come from.
+    private let address: SocketAddress
     private let ports: DatagramPorts
     private unowned let server: Server
     private var tracks: [Int: (track: PlayedTrack, listeners: Int)] = [:]
     private var reports: LoopTimer?
+    /// Where listeners' reports come, and what reads them: by tracks' numbers.
+    private var hearing: [Int: (socket: Hearing, watch: Watch)] = [:]
+    /// Called with who reports of what it receives, so shows that it is there.
+    private let onReport: (SocketAddress) -> Void
 
     private static let reportInterval = Duration.seconds(5)
 
     /// Binds the ports that packets come from.
-    init(_ group: MulticastGroup, _ server: Server) throws(SystemError) {
+    init(
+        _ group: MulticastGroup,
+        _ server: Server,
+        onReport: @escaping (SocketAddress) -> Void
+    ) throws(SystemError) {
         self.group = group
         self.server = server
+        self.onReport = onReport
         // An address of the group's family: the server's own if it has one.
         let listen = server.configuration.listen
         let isIPv6 = group.address.contains(":")
@@ -32,12 +43,15 @@ final class MulticastSender {
         guard let address = SocketAddress(host: host ?? any, port: 0) else {
             throw SystemError("multicast to \(group.address)", code: 0)
         }
+        self.address = address
         ports = try DatagramPorts(host: address, loop: server.loop, log: server.log)
         ports.setTimeToLive(group.timeToLive)
+        ports.onOther = onReport
     }
 
     deinit {
         reports?.cancel()
+        for (_, watch) in hearing.values { watch.cancel() }
         ports.close()
     }
 
@@ -62,6 +76,7 @@ final class MulticastSender {
         let track = PlayedTrack(number, feed, .datagrams(path), server)
         tracks[number] = (track, 1)
         path.sendReport(track.senderReport(name: server.canonicalName))
+        hear(rtcp, number)
         track.start(at: feed.start(notBefore: nil))
         track.framesPublished()
         if reports == nil {
@@ -77,11 +92,34 @@ final class MulticastSender {
             return
         }
         track.stop()
+        sayGoodbye(track)
         tracks[number] = nil
+        hearing.removeValue(forKey: number)?.watch.cancel()
         if tracks.isEmpty {
             reports?.cancel()
             reports = nil
         }
+    }
+
+    /// Listens to the group for reports; without them listeners show that they are there by requests only.
+    private func hear(_ rtcp: SocketAddress, _ number: Int) {
+        do throws(SystemError) {
+            let hearing = Hearing(socket: try Socket.bindGroup(rtcp, interface: address))
+            let watch = try server.loop.watch(hearing.socket.raw, .read) { [unowned self] _ in
+                hearing.receive(onReport)
+            }
+            self.hearing[number] = (hearing, watch)
+        } catch {
+            server.log.warn("listeners' reports are not heard", ["group": rtcp, "error": error])
+        }
+    }
+
+    /// Tells listeners that nothing comes any more (RFC 3550 §6.6).
+    private func sayGoodbye(_ track: PlayedTrack) {
+        guard case .datagrams(let path) = track.delivery else { return }
+        var bytes: [UInt8] = []
+        RTCP.appendGoodbye(source: track.feed.source, name: server.canonicalName, to: &bytes)
+        path.sendReport(bytes)
     }
 
     /// Each track has two ports of its own.
@@ -91,6 +129,27 @@ final class MulticastSender {
         for (track, _) in tracks.values {
             guard case .datagrams(let path) = track.delivery else { continue }
             path.sendReport(track.senderReport(name: server.canonicalName))
+        }
+    }
+}
+
+/// A socket on which a group is heard.
+private final class Hearing {
+    let socket: FileDescriptor
+    private var buffer = [UInt8](repeating: 0, count: 1500)
+
+    /// So many datagrams are taken in a turn.
+    private static let batch = 64
+
+    init(socket: consuming FileDescriptor) { self.socket = socket }
+
+    /// Tells who has sent something.
+    func receive(_ note: (SocketAddress) -> Void) {
+        for _ in 0..<Self.batch {
+            var sender = SocketAddress()
+            var span = buffer.mutableSpan
+            guard case .bytes? = try? Socket.receive(socket.raw, into: &span, from: &sender) else { return }
+            note(sender)
         }
     }
 }

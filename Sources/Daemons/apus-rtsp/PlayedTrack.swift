@@ -107,8 +107,9 @@ final class PlayedTrack {
         guard isPlaying, let view = feed.view, let next = cursor.position, let newest = view.info(view.newest) else {
             return nil
         }
-        guard next <= newest.sequence, let frame = view.info(next) else { return .zero }
-        return newest.captured - frame.captured
+        guard next <= newest.sequence else { return .zero }
+        // A frame that has left the ring is older than any that is in it.
+        return view.info(next).map { newest.captured - $0.captured } ?? loop.now - cursor.caughtUp
     }
 
     /// Takes the client's report on this track.

@@ -26,6 +26,7 @@ final class Publication {
     private(set) var lastPacket: Instant
 
     private unowned let server: Server
+    private unowned let client: Client
     private var clock: SourceClock
 
     /// A publisher that has sent nothing for so long gives way to another.
@@ -33,10 +34,11 @@ final class Publication {
     private static let audioCapacity = 1 << 20
     private static let videoCapacity = 8 << 20
 
-    init(_ camera: String, _ offer: SessionDescription.Offer, _ server: Server) {
+    init(_ camera: String, _ offer: SessionDescription.Offer, _ client: Client) {
         self.camera = camera
         self.offer = offer
-        self.server = server
+        server = client.server
+        self.client = client
         clock = SourceClock(rates: offer.tracks.map(\.format.clockRate))
         lastPacket = server.loop.now
     }
@@ -56,7 +58,7 @@ final class Publication {
     }
 
     /// Receives a track this way.
-    func set(_ description: SessionDescription.Track, _ delivery: Delivery, connection: Connection) {
+    func set(_ description: SessionDescription.Track, _ delivery: Delivery) {
         let isAudio = description.format.stream.codec.isAudio
         let stream = isAudio ? "publish-audio" : "publish"
         let ring = InboundTrack.Ring(
@@ -72,13 +74,13 @@ final class Publication {
         switch delivery {
         case .multicast: break  // A publisher sends to one.
         case .interleaved(_, let channel):
-            track.sendReport = { [unowned connection] in
+            track.sendReport = { [unowned connection = client.connection] in
                 connection.send(Delivery.interleave($0, channel: channel))
             }
         case .datagrams(let path):
             track.sendReport = { path.sendReport($0) }
             for address in [path.rtp, path.rtcp] {
-                path.ports.register(address) { [unowned self, unowned track] isReport, packet in
+                path.ports.register(address, for: client) { [unowned self, unowned track] isReport, packet in
                     receive(packet, track, isReport: isReport)
                 }
             }
@@ -126,8 +128,8 @@ final class Publication {
         let old = tracks.remove(at: index)
         old.stop()
         guard case .datagrams(let path) = old.delivery else { return }
-        path.ports.unregister(path.rtp)
-        path.ports.unregister(path.rtcp)
+        path.ports.unregister(path.rtp, for: client)
+        path.ports.unregister(path.rtcp, for: client)
     }
 
     private func instant(of frame: TrackReceiver.Frame, track: Int) -> Instant {

@@ -177,7 +177,9 @@ final class Server {
         guard worker == 1, let group = multicastGroup(of: stream) else { return nil }
         if let sender = stream.multicast, sender.group == group { return sender }
         do throws(SystemError) {
-            stream.multicast = try MulticastSender(group, self)
+            stream.multicast = try MulticastSender(group, self) { [unowned stream] sender in
+                for client in stream.viewers.values { client.noteListener(sender) }
+            }
         } catch {
             log.warn("no multicast", ["stream": stream.name, "error": error])
         }

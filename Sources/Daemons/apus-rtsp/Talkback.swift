@@ -19,13 +19,12 @@ import System
 final class Talkback {
     let camera: String
     let delivery: Delivery
-    /// When the client last said something.
-    private(set) var lastPacket: Instant?
     private var track: InboundTrack?
     private var clock: SourceClock?
     private unowned let server: Server
     private let sendReport: ([UInt8]) -> Void
     private var isOpen = false
+    private var hasSpoken = false
 
     private static let ringCapacity = 256 << 10
 
@@ -79,7 +78,6 @@ final class Talkback {
         guard isOpen else { return }
         if !isReport {
             guard let header = (try? RTPPacket(parsing: packet))?.header else { return }
-            lastPacket = server.loop.now
             if track?.receiver.format.payloadType != header.payloadType { begin(header.payloadType) }
         }
         track?.receive(packet, isReport: isReport)
@@ -104,7 +102,9 @@ final class Talkback {
         do throws(RingError) {
             try track.start()
             self.track = track
-            server.log.info("somebody speaks", ["camera": camera, "codec": format.stream.codec.name])
+            // Once: a client may take another coding with each packet.
+            if !hasSpoken { server.log.info("somebody speaks", ["camera": camera, "codec": format.stream.codec.name]) }
+            hasSpoken = true
         } catch {
             server.log.error("cannot take what is said", ["camera": camera, "error": error])
             self.track = nil

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client's byte stream: requests in, replies and shared wire images out.
 
-package import Bytes
+import Bytes
 package import Crypto
 package import Loop
 package import System
@@ -56,8 +56,8 @@ package final class Connection {
     package private(set) var bytesSent: UInt64 = 0
     /// Bytes received so far.
     package private(set) var bytesReceived: UInt64 = 0
-    /// When the peer last sent something or took something.
-    package private(set) var lastActivity: Instant
+    /// When the peer last took something, or when something began to wait for it.
+    private var lastProgress: Instant
 
     private let hub: ConnectionHub
     private var socket: FileDescriptor?
@@ -82,14 +82,15 @@ package final class Connection {
         self.hub = hub
         self.peer = peer
         fd = socket.raw
-        lastActivity = hub.loop.now
+        lastProgress = hub.loop.now
         self.socket = consume socket
     }
 
     deinit { watch?.cancel() }
 
     /// The most bytes of input that may wait for their owner.
-    package static let inputLimit = 1 << 20
+    package var inputLimit = Connection.defaultInputLimit
+    package static let defaultInputLimit = 1 << 20
     /// The most bytes of replies that may wait for the peer.
     package static let replyLimit = 1 << 20
 
@@ -130,7 +131,7 @@ package final class Connection {
             do throws(SystemError) {
                 guard case .bytes(let count) = try sendOnce() else { return setWriteInterest(true) }
                 bytesSent &+= UInt64(count)
-                lastActivity = hub.loop.now
+                lastProgress = hub.loop.now
             } catch {
                 return end(.failed(error))
             }
@@ -174,6 +175,9 @@ package final class Connection {
         (image?.count ?? 0) - imageSent + frameHeader.count + replies.count - repliesSent + (secure?.pendingBytes ?? 0)
     }
 
+    /// True if what waits for the peer has waited for so long without any of it being taken.
+    package func isStalled(for limit: Duration) -> Bool { isBlocked && hub.loop.now - lastProgress > limit }
+
     /// True when the last attempt to send found the socket full.
     package private(set) var isBlocked = false
 
@@ -190,7 +194,6 @@ package final class Connection {
             case .endOfStream: return end(.peer)
             case .bytes(let count):
                 bytesReceived &+= UInt64(count)
-                lastActivity = hub.loop.now
                 if isEncrypted { afterDecrypting(fault) }
             }
         } catch {
@@ -198,7 +201,7 @@ package final class Connection {
         }
         if !input.isEmpty { onInput?() }
         if input.isEmpty { input = [] }
-        if input.count > Self.inputLimit { end(.closed("the peer sent more than it may")) }
+        if input.count > inputLimit { end(.closed("the peer sent more than it may")) }
         if secure?.state == .closedByPeer { end(.peer) }
     }
 
@@ -307,6 +310,7 @@ package final class Connection {
     private func setWriteInterest(_ on: Bool) {
         guard isBlocked != on else { return }
         isBlocked = on
+        if on { lastProgress = hub.loop.now }
         do throws(SystemError) {
             try watch?.modify(on ? [.read, .write] : .read)
         } catch {

@@ -72,7 +72,7 @@ package struct FrameCursor: Sendable {
     private var incarnation: UInt64 = 0
     private var state = State.joining
     /// When there was nothing left to send for the last time.
-    private var caughtUp: Instant
+    package private(set) var caughtUp: Instant
 
     private enum State {
         /// Starts at the newest keyframe there is, or at the next.

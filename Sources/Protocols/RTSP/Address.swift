@@ -89,8 +89,7 @@ package struct RTSPAddress: Sendable, Hashable {
 
     /// The number of a track segment; the names that other servers use are understood too.
     private static func track(_ segment: ArraySlice<UInt8>) -> Int? {
-        for prefix in [trackPrefix, "trackid=", "track", "streamid=", "stream="] where segment.starts(with: prefix.utf8)
-        {
+        for prefix in [trackPrefix, "trackid=", "streamid=", "stream="] where segment.starts(with: prefix.utf8) {
             let digits = segment.dropFirst(prefix.utf8.count)
             guard (1...2).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
             return digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }

@@ -188,6 +188,25 @@ package enum Socket {
         case sequencedPackets = 2
     }
 
+    /// Binds a socket that hears what is sent to a multicast group, beside others that do.
+    ///
+    /// `interface` is an address of the network interface to listen at; an unspecified one lets the system choose.
+    package static func bindGroup(
+        _ group: SocketAddress,
+        interface: SocketAddress
+    ) throws(SystemError) -> FileDescriptor {
+        let socket = try make(group.family, .datagram)
+        setOption(socket.raw, .reuseAddress, 1)
+        try bind(socket.raw, group)
+        // Safe: both addresses are valid for the call.
+        try check("join \(group)") {
+            unsafe withUnsafePointer(to: group.storage) { group in
+                unsafe withUnsafePointer(to: interface.storage) { unsafe apus_join_group(socket.raw, group, $0) }
+            }
+        }
+        return socket
+    }
+
     /// Options whose failure harms nobody.
     package enum Option: Int32, Sendable {
         case reuseAddress = 0

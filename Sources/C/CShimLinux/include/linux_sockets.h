@@ -30,6 +30,9 @@ enum apus_option {
 int apus_share_by_address(int fd, unsigned count);
 /// Who is connected at the other end: getpeername().
 int apus_peer(int fd, struct sockaddr_storage *address, socklen_t *length);
+/// Joins a multicast group on the interface that has the address `interface` (of the same family; for IPv6 and for the
+/// unspecified address the system chooses): IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP.
+int apus_join_group(int fd, const struct sockaddr_storage *group, const struct sockaddr_storage *interface);
 /// Bytes in the send queue that the kernel has not yet sent or not yet had acknowledged: ioctl(SIOCOUTQ).
 int apus_unsent_bytes(int fd);
 /// sendmsg of `data` with up to 4 descriptors as SCM_RIGHTS, MSG_NOSIGNAL.
