@@ -273,15 +273,16 @@ package enum ConfigSchema {
                     .integer(1...10_000),
                     "64",
                     .live,
-                    "More connections from one address are refused; loopback addresses may have as many as there can be."
+                    "More connections from one address (of IPv6, from one /64) are refused; loopback addresses may have as many "
+                        + "as there can be."
                 ),
                 ConfigKey(
                     .fixed("rtsp"),
                     "max_tracks",
-                    .integer(1...4),
-                    "4",
+                    .integer(1...3),
+                    "3",
                     .live,
-                    "More tracks cannot be set up on one connection."
+                    "More tracks cannot be set up on one connection: pictures, sound, the way back."
                 ),
                 ConfigKey(
                     .fixed("rtsp"),
@@ -304,7 +305,7 @@ package enum ConfigSchema {
                     "max_half_open_tunnels",
                     .integer(1...1000),
                     "64",
-                    "More HTTP tunnels that wait for their other half are refused."
+                    "More HTTP tunnels that wait for their other half are refused; from one address, more than 8 always are."
                 ),
                 ConfigKey(
                     .fixed("rtsp"),
@@ -368,6 +369,7 @@ package enum ConfigSchema {
             "multicast",
             .multicast,
             "off",
+            .live,
             "The group that RTSP clients may get the stream from: address:port, and /TTL if packets pass routers."
         )
     }

@@ -172,6 +172,55 @@ struct ServerSessionTests {
         #expect(rig.send(.play, Self.url, ["Session": "42;timeout=60"]).status == .ok)
     }
 
+    @Test("a request that is refused without a CSeq is answered without one")
+    func refusedWithoutSequence() {
+        var rig = Rig()
+        let request = RTSPRequest(.describe, Self.url, version: .rtsp10, body: [])
+
+        let answer = rig.session.refuse(request, .init(.unauthorized, ""), at: .zero)
+
+        #expect(answer.status == .unauthorized && answer.headers["CSeq"] == nil)
+    }
+
+    @Test("455 says what is possible instead")
+    func allowed() {
+        var rig = Rig()
+
+        #expect(
+            rig.send(.play).headers["Allow"] == "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, GET_PARAMETER, SET_PARAMETER"
+        )
+        _ = rig.setUp()
+        _ = rig.send(.play, Self.url, Self.inSession)
+        #expect(
+            rig.send(.announce, Self.url, Self.inSession).headers["Allow"]
+                == "OPTIONS, DESCRIBE, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
+        )
+        #expect(rig.send(.options).headers["Allow"] == nil)
+    }
+
+    @Test(
+        "a Range that is none is answered 457",
+        arguments: [
+            ("npt=now-", true), ("npt=0.000-", true), ("NPT = 5-7.25", true), ("npt=1:02:03.5-", true),
+            ("npt=-5", true),
+            ("npt=7", true), ("npt=0-;time=19970123T143720Z", true), ("clock=19961108T142300Z-", true),
+            ("clock=19961108T142300.25Z-19961108T143520Z", true), ("smpte=10:07:00-10:07:33:05.01", true),
+            ("smpte-25=10:07:00-", true), ("npt=zzz", false), ("npt=", false), ("npt=-", false),
+            ("npt=1:99:00-", false),
+            ("npt=1:02-", false), ("npt=5-x", false), ("npt=+5-", false), ("npt=0-;time=now", false),
+            ("clock=now-", false),
+            ("clock=19961108-", false), ("smpte=1-", false), ("smpte=-", false), ("bytes=0-", false), ("", false),
+        ]
+    )
+    func ranges(_ range: String, _ isValid: Bool) {
+        var rig = Rig()
+        _ = rig.setUp()
+
+        let answer = rig.send(.play, Self.url, ["Session": "42", "Range": range])
+
+        #expect(answer.status == (isValid ? .ok : .invalidRange))
+    }
+
     @Test("a method in the wrong state is answered 455")
     func wrongState() {
         var rig = Rig()

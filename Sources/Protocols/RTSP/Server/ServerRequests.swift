@@ -104,7 +104,7 @@ extension ServerSession {
             return .respond(response(.notValidInState, sequence))
         }
         if let refusal = aggregateRefusal(request, address, stream) { return .respond(response(refusal, sequence)) }
-        if let range = request.headers["Range"], !Self.isRange(range) {
+        if let range = request.headers["Range"], !PlayRange.isValid(range) {
             return .respond(response(.invalidRange, sequence))
         }
         if isPlaying {
@@ -158,11 +158,5 @@ extension ServerSession {
         if !records, !address.segments.isEmpty, address.segments != stream.segments { return .notFound }
         if address.track != nil, tracks.count > 1 { return .onlyAggregateAllowed }
         return nil
-    }
-
-    /// True if a Range header has one of the forms of RFC 2326 §12.29; a live stream has nothing to choose from.
-    private static func isRange(_ text: String) -> Bool {
-        let unit = text.prefix { $0 != "=" }.trimmingSpaces().lowercased()
-        return ["npt", "clock", "smpte", "smpte-25", "smpte-30-drop"].contains(unit) && text.contains("=")
     }
 }

@@ -10,7 +10,7 @@ package import Bytes
 /// handled: while `isAnswering`, further requests wait in the connection's buffer, so pipelining keeps its order.
 package struct ServerSession: Sendable {
     /// Tracks of one session: picture, sound, the way back.
-    package static let maximumTracks = 4
+    package static let maximumTracks = 3
     /// How long a session lives by default without a sign of life.
     package static let timeout = Duration.seconds(60)
     /// The methods that OPTIONS lists.
@@ -130,7 +130,7 @@ package struct ServerSession: Sendable {
         at now: Instant
     ) -> RTSPResponse {
         noteActivity(at: now)
-        var response = response(refusal, request.headers["CSeq"] ?? "")
+        var response = response(refusal, request.headers["CSeq"].flatMap { $0.isEmpty ? nil : $0 })
         for header in headers { response.headers.add(header.name, header.value) }
         return response
     }
@@ -238,17 +238,32 @@ package struct ServerSession: Sendable {
         return question
     }
 
+    /// The methods that make sense in the present phase.
+    private var allowedMethods: String {
+        let more =
+            switch phase {
+            case .initial: "ANNOUNCE, SETUP"
+            case .announced: "SETUP, TEARDOWN"
+            case .ready: "SETUP, \(records ? "RECORD" : "PLAY"), PAUSE, TEARDOWN"
+            case .playing: "PLAY, PAUSE, TEARDOWN"
+            case .recording: "RECORD, PAUSE, TEARDOWN"
+            }
+        return "OPTIONS, DESCRIBE, \(more), GET_PARAMETER, SET_PARAMETER"
+    }
+
     func response(_ status: RTSPStatus, _ sequence: String?) -> RTSPResponse {
         var response = RTSPResponse(status)
         if let sequence { response.headers.add("CSeq", sequence) }
         response.headers.add("Server", server)
+        // RFC 2326 §12.4.
+        if status == .notValidInState { response.headers.add("Allow", allowedMethods) }
         if phase != .initial {
             response.headers.add("Session", "\(identifier);timeout=\(timeout.components.seconds)")
         }
         return response
     }
 
-    private func response(_ refusal: Refusal, _ sequence: String) -> RTSPResponse {
+    private func response(_ refusal: Refusal, _ sequence: String?) -> RTSPResponse {
         var response = response(refusal.status, sequence)
         if refusal.status == .optionNotSupported { response.headers.add("Unsupported", Self.backchannelTag) }
         if !refusal.reason.isEmpty {

@@ -48,9 +48,6 @@ package struct TunnelTable: Sendable {
     /// True if there is a tunnel with that cookie from that address.
     package func contains(cookie: String, host: String) -> Bool { tunnels[Key(cookie: cookie, host: host)] != nil }
 
-    /// Tunnels that wait for their first POST.
-    package var halfOpenCount: Int { tunnels.values.count { $0.deadline != nil } }
-
     /// Opens a tunnel on the connection that a GET came on.
     package mutating func open(
         cookie: String,
