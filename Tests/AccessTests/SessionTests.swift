@@ -210,6 +210,44 @@ struct SessionTests {
         #expect(visitor.send(&access, 1, nil).isChallenge)
         #expect(visitor.session.user == nil)
     }
+
+    @Test("a user whose password was hashed stays who he is, one with another hash does not")
+    func hashedUsers() throws {
+        var access = try makeAccess()
+        let visitor = Visitor("bob", "builder")
+        _ = visitor.enter(&access, 0)
+        var users = try UserList(parsing: "bob role=viewer password=builder", name: "users")
+        _ = users.hashPasswords()
+        access.replace(users)
+
+        #expect(visitor.session.currentUser(access)?.name == "bob")
+        #expect(visitor.send(&access, 1, nil).user == "bob")
+
+        access.replace(try UserList(parsing: "bob role=viewer crypt=$6$x", name: "users"))
+        #expect(visitor.session.currentUser(access) == nil)
+    }
+
+    @Test("a user without Digest hashes cannot log in by Basic, and keeps nobody waiting")
+    func cryptOnly() throws {
+        let hash = try #require(Crypt.hash("builder"))
+        var access = try makeAccess()
+        access.replace(try UserList(parsing: "bob crypt=\(hash)", name: "users"))
+        let visitor = Visitor("", "", isPrivate: true)
+
+        #expect(visitor.send(&access, 0, BasicCredentials(user: "bob", password: "builder").header).isChallenge)
+        #expect(access.ledger.count == 1)
+    }
+
+    @Test(
+        "connections count by the address, of IPv6 by the /64",
+        arguments: [
+            ("192.0.2.1", "192.0.2.2", false), ("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", true),
+            ("2001:db8:1:2::1", "2001:db8:1:3::1", false),
+        ]
+    )
+    func networks(_ one: String, _ other: String, _ isSame: Bool) {
+        #expect((AccessSession.network(of: one) == AccessSession.network(of: other)) == isSame)
+    }
 }
 
 @Suite("Failed attempts")

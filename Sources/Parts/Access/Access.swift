@@ -75,8 +75,8 @@ package struct Access {
     var ledger = AddressLedger()
     /// The same in every challenge of this daemon.
     let opaque: String
-    /// A secret of nobody, so that an unknown user costs as much time as a known one.
-    private let nobody: Secret
+    /// What no password matches, so that an unknown user costs as much time as a known one.
+    private let nobody: Secret.DigestSecrets
     private let random: (Int) -> [UInt8]
 
     /// Starts with users; without any, or with authentication off, everybody is granted everything.
@@ -91,7 +91,7 @@ package struct Access {
         self.limits = limits
         self.random = random
         opaque = Self.text(random(8))
-        nobody = Secret(crypt: "", digest: Secret.digest(user: "", password: Self.text(random(16))))
+        nobody = Secret.digest(user: "", password: Self.text(random(16)))
         isRequired = false
         replace(users, mode: mode)
     }
@@ -108,10 +108,8 @@ package struct Access {
     /// The addresses that are locked now, IPv6 by /64, and until when.
     package func locked(at now: Instant) -> [(host: String, until: Instant)] { ledger.locked(at: now) }
 
-    /// Lets every address try again.
-    package mutating func unlockAll() { ledger.clear() }
-
-    func secret(_ name: String) -> Secret { users[name]?.secret ?? nobody }
+    /// What a user's password is checked with; nobody's for an unknown user, and for one who has no Digest hashes.
+    func digest(_ name: String) -> Secret.DigestSecrets { users[name]?.secret.digest ?? nobody }
 
     func nonce() -> String { Self.text(random(16)) }
 

@@ -35,6 +35,13 @@ extension Access {
                 ["file": configuration.users.path, "users": names]
             )
         }
+        let unable = users.users.filter { $0.secret.digest == nil }.map(\.name)
+        if !unable.isEmpty {
+            log.warn(
+                "users without md5= and sha256= cannot log in; apus user passwd NAME gives them both",
+                ["file": configuration.users.path, "users": unable.joined(separator: ",")]
+            )
+        }
         log.debug("users", ["file": configuration.users.path, "count": users.users.count, "required": isRequired])
     }
 }

@@ -19,6 +19,8 @@ package struct AccessSession: Sendable {
 
     /// The peer's numeric address, without the port.
     package let host: String
+    /// The address as it counts against limits: IPv4 whole, of IPv6 the first 64 bits.
+    package let network: String
     /// Whether nobody between can read what is sent: TLS, or this machine.
     private let isPrivate: Bool
     /// False as soon as others may put requests on the connection, too: then each has to show its user.
@@ -35,9 +37,13 @@ package struct AccessSession: Sendable {
     ///     so in every request. False where a proxy may put many clients' requests on one connection (HTTP).
     package init(host: String, isPrivate: Bool, trustsConnection: Bool) {
         self.host = host
+        network = Self.network(of: host)
         self.isPrivate = isPrivate
         self.trustsConnection = trustsConnection
     }
+
+    /// A numeric address as it counts against limits: IPv4 whole, of IPv6 the first 64 bits.
+    package static func network(of host: String) -> String { AddressLedger.key(host) }
 
     /// Decides about a request.
     package mutating func decide(_ request: AccessRequest, _ access: inout Access, at now: Instant) -> AccessDecision {
@@ -100,7 +106,9 @@ package struct AccessSession: Sendable {
 
     /// The connection's user as the file has it now; nil if it is gone, or its password is another one.
     package func currentUser(_ access: Access) -> User? {
-        user.flatMap { known in access.user(known.name).flatMap { $0.secret == known.secret ? $0 : nil } }
+        user.flatMap { known in
+            access.user(known.name).flatMap { $0.secret.isSamePassword(as: known.secret) ? $0 : nil }
+        }
     }
 
     private func permit(_ user: User, _ request: AccessRequest) -> AccessDecision {
@@ -127,7 +135,8 @@ package struct AccessSession: Sendable {
     ) -> Verdict {
         if let digest = DigestCredentials(field) { return verify(digest, request, access, at: now) }
         guard isPrivate, let basic = BasicCredentials(field) else { return .unusable }
-        let isRight = access.secret(basic.user).matches(user: basic.user, password: basic.password)
+        // A fast hash for everybody, known or not: crypt(3) would stand still for a tenth of a second at anybody's word.
+        let isRight = access.digest(basic.user).matches(user: basic.user, password: basic.password)
         return isRight && access.user(basic.user) != nil ? .right(basic.user) : .wrong(basic.user)
     }
 
@@ -138,7 +147,7 @@ package struct AccessSession: Sendable {
         at now: Instant
     ) -> Verdict {
         guard digest.realm == Access.realm, DigestURI.fits(digest.uri, request.uri) else { return .unusable }
-        guard let secrets = access.secret(digest.user).digest else { return .wrong(digest.user) }
+        let secrets = access.digest(digest.user)
         let expected = Digest.response(
             digest.algorithm,
             secret: digest.algorithm.isSHA256 ? secrets.sha256 : secrets.md5,

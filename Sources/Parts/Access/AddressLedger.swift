@@ -75,9 +75,6 @@ struct AddressLedger: Sendable {
         if entries[key]?.user == user { entries[key] = nil }
     }
 
-    /// Lets everybody try again.
-    mutating func clear() { entries = [:] }
-
     /// The addresses that are locked now, for reports.
     func locked(at now: Instant) -> [(host: String, until: Instant)] {
         entries.filter { $0.value.isLocked && $0.value.until > now }.map { ($0.key, $0.value.until) }

@@ -15,6 +15,11 @@ package struct Secret: Sendable, Equatable {
     package struct DigestSecrets: Sendable, Equatable {
         package let md5: String
         package let sha256: String
+
+        /// True if this is the password; as fast as Digest, so that nobody keeps a daemon busy with guesses.
+        package func matches(user: String, password: String) -> Bool {
+            ConstantTime.areEqual(Secret.digest(user: user, password: password).sha256, sha256)
+        }
     }
 
     /// The longest password, in bytes.
@@ -49,13 +54,11 @@ package struct Secret: Sendable, Equatable {
         return nil
     }
 
-    /// True if this is the password.
-    ///
-    /// By Digest's hash where there is one, since that is fast and the password is no better kept than by its weakest
-    /// verifier; else by crypt(3), which takes a tenth of a second.
-    package func matches(user: String, password: String) -> Bool {
-        guard let digest else { return Crypt.matches(password, crypt) }
-        return ConstantTime.areEqual(Self.digest(user: user, password: password).sha256, digest.sha256)
+    /// True if both are of one password, as far as that can be told: by the Digest hashes if both have them, else by a
+    /// crypt(3) hash that is the same. A password that was hashed since stays what it was.
+    package func isSamePassword(as other: Secret) -> Bool {
+        if let digest, let others = other.digest { return digest == others }
+        return !crypt.isEmpty && crypt == other.crypt
     }
 }
 
