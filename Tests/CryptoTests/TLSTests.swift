@@ -101,6 +101,7 @@ struct TLSTests {
         let error = #expect(throws: TLSError.self) { try pair.shakeHands() }
 
         #expect(error?.description.contains("camera.test is not trusted") == true)
+        #expect(error?.isAboutTrust == true)
         #expect(pair.client.state == .ended)
     }
 

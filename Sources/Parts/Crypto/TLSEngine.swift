@@ -180,6 +180,7 @@ import CSysOpenSSL
                 // Safe: one of the library's constant texts.
                 let why = unsafe String(cString: X509_verify_cert_error_string(verdict))
                 error.reason = "the certificate of \(peerName) is not trusted: \(why)"
+                error.isAboutTrust = true
             }
             throw fail(error)
         }

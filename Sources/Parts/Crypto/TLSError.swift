@@ -9,6 +9,8 @@ package struct TLSError: Error, Sendable, Equatable {
     package var operation: String
     /// What stood in the way.
     package var reason: String
+    /// True if the peer's certificate is not one that authorities vouch for.
+    package var isAboutTrust = false
 
     package init(_ operation: String, _ reason: String) {
         self.operation = operation

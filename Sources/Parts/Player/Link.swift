@@ -216,7 +216,8 @@ final class Link {
             try engine.receive(ciphertext, into: &input)
         } catch {
             flush()
-            return end("\(error)")
+            let hint = "; add ?verify=no to the URL to take any, or ?fingerprint=SHA256 to take that one alone"
+            return end("\(error)\(error.isAboutTrust ? hint : "")")
         }
         if !isOpen, engine.state == .open { open() }
         flush()

@@ -28,6 +28,9 @@ enum Latency {
             A frame's age is the time from its capture to the arrival of its last packet. The capture is told by
             Apus's own stamp in the frame (stamp = yes for the stream), or else by the sender's reports. Both are on
             the sender's clock: on two machines, keep the clocks in step (chrony, NTP).
+
+            A server that signed its own certificate needs ?verify=no, which takes any certificate, or
+            ?fingerprint=SHA256, which takes that one alone: rtsps://camera:8322/cam?verify=no
             """
     ) { arguments in
         // A wrong option is told before anything is connected.
