@@ -96,6 +96,21 @@ struct FrameCursorTests {
         #expect(cursor.drops[.tooSlow] == 2 && cursor.drops.total == 2)
     }
 
+    @Test("a latency limit that changes holds at once, and the client keeps its place")
+    func otherLimit() throws {
+        let bench = try Bench()
+        try bench.publish(3, keyframe: true)
+        var cursor = cursor(.seconds(10))
+        _ = cursor.nextFrame(in: bench.view, at: start)
+        cursor.sent(1)
+        try bench.publish(4, keyframe: true)
+        let late = start + .seconds(3)
+
+        #expect(cursor.nextFrame(in: bench.view, at: late) == 2)
+        cursor.policy = .everyFrame(maxLatency: .seconds(2))
+        #expect(drain(&cursor, bench.view, at: late) == [4, 5, 6, 7])
+    }
+
     @Test("a client past its limit without a newer keyframe waits for one")
     func tooSlowWithoutKeyframe() throws {
         let bench = try Bench()

@@ -143,3 +143,65 @@ class TalkRightsTest(unittest.TestCase):
                             continue
                         with self.assertRaisesRegex(RTSPError, status):
                             talker.join()
+
+
+class ReloadTest(unittest.TestCase):
+    """What a reload changes holds at once in apus-rtsp, too."""
+
+    CAMERA = "[camera.cam]\nsource = pattern:?size=320x180&fps=10\ntalkback = yes\n"
+
+    def reload(self, apus, config):
+        pathlib.Path(apus.directory, "apus.conf").write_text(config)
+        command = [settings.PROGRAMS / "apus", "config", "reload", "--run-dir", apus.run_dir]
+        subprocess.run(command, check=True, timeout=20, capture_output=True)
+
+    def test_talkback_is_taken_away(self):
+        with Apus(config=self.CAMERA, streams=["cam"]) as apus, Talker(apus.rtsp("cam")) as talker:
+            talker.join()
+            talker.speak("pcmu")
+            self.reload(apus, apus.config.replace("talkback = yes", "talkback = no"))
+            until(lambda: "the camera takes no sound any more" in apus.log(), 5, "who speaks is sent away")
+            with Talker(apus.rtsp("cam")) as other, self.assertRaisesRegex(RTSPError, "404|551"):
+                other.join()
+
+    def test_a_user_who_may_not_speak_any_more_is_sent_away(self):
+        with tempfile.TemporaryDirectory(prefix="apus-users-") as folder:
+            users = pathlib.Path(folder, "users")
+            users.write_text("ida role=operator password=laut\n")
+            users.chmod(0o600)
+            config = f"[apus]\nusers = {users}\n{self.CAMERA}"
+            with Apus(config=config, streams=[]) as apus, Talker(apus.rtsp("cam")) as talker:
+                plain = talker.request
+                token = base64.b64encode(b"ida:laut").decode()
+                talker.request = lambda *words, **more: plain(*words, Authorization=f"Basic {token}", **more)
+                talker.join()
+                users.write_text("ida role=viewer password=laut\n")
+                self.reload(apus, apus.config)
+                until(lambda: "the user may not speak any more" in apus.log(), 5, "ida is sent away")
+
+    def test_a_camera_becomes_published_and_a_group_goes(self):
+        config = "[camera.cam]\nsource = pattern:?size=320x180&fps=10\n[camera.cam.main]\nmulticast = 239.7.7.8:5004/1\n"
+        with Apus(config=config, streams=["cam"]) as apus:
+            with RTSPClient(apus.rtsp("cam")) as listener:
+                listener.describe()
+                transport = "RTP/AVP;multicast"
+                listener.request("SETUP", f"{listener.url}/trackID=0", Transport=transport)
+                self.reload(apus, apus.config.replace("multicast = 239.7.7.8:5004/1", "bitrate = 1M"))
+                until(lambda: self.ended(listener), 5, "the listener is sent away")
+            with RTSPClient(apus.rtsp("cam")) as listener:
+                listener.describe()
+                with self.assertRaisesRegex(RTSPError, "461"):
+                    listener.request("SETUP", f"{listener.url}/trackID=0", Transport=transport)
+            self.reload(apus, "[camera.cam]\nsource = publish:\n")
+            sdp = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+            with RTSPClient(apus.rtsp("cam")) as publisher:
+                head = f"ANNOUNCE {publisher.url} RTSP/1.0\r\nCSeq: 1\r\nContent-Type: application/sdp\r\n"
+                publisher.socket.sendall(f"{head}Content-Length: {len(sdp)}\r\n\r\n{sdp}".encode())
+                self.assertIn(b" 200 ", publisher.socket.recv(4096))
+
+    def ended(self, client):
+        try:
+            client.request("OPTIONS")
+            return False
+        except (RTSPError, OSError, EOFError):
+            return True

@@ -137,6 +137,12 @@ class EncryptedTest(SharedSuite):
         self.assertEqual(shown(), before)
         clients.run([settings.PROGRAMS / "apus", "config", "reload", "--run-dir", self.apus.run_dir], 20)
         self.assertNotEqual(shown(), before)
+        # Also together with a key that is another daemon's.
+        before = shown()
+        make_certificate(pathlib.Path(self.folder.name))
+        (self.apus.directory / "apus.conf").write_text(self.apus.config + "[camera.cam.main]\nbitrate = 3M\n")
+        clients.run([settings.PROGRAMS / "apus", "config", "reload", "--run-dir", self.apus.run_dir], 20)
+        self.assertNotEqual(shown(), before)
 
 
 class CertificateTest(SharedSuite):

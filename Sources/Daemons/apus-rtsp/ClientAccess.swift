@@ -3,6 +3,7 @@
 
 import Access
 import Bytes
+import Config
 import FanOut
 import Log
 import Loop
@@ -78,6 +79,17 @@ extension Client {
             close("the user may not watch any more")
         } else if let camera = publication?.camera, user?.may(.publish, camera) != true {
             close("the user may not publish any more")
+        } else if let camera = talkback?.camera, user?.may(.talk, camera) != true {
+            loseTalkback("the user may not speak any more")
+        }
+    }
+
+    /// Ends what the cameras do not take any more; called with the configuration that is about to be in force.
+    func camerasChanged(_ configuration: Configuration) {
+        if let camera = publication?.camera, !(configuration.camera(camera).map(Server.isPublished) ?? false) {
+            close("camera \(camera) does not take what is published any more")
+        } else if let camera = talkback?.camera, configuration.camera(camera)?.hasTalkback != true {
+            loseTalkback("the camera takes no sound any more")
         }
     }
 

@@ -196,6 +196,14 @@ extension Client {
     /// True if the client has set up a track of this feed.
     func plays(_ feed: Feed) -> Bool { playback?.tracks.contains { $0.feed === feed } ?? false }
 
+    /// True if the client has set up a track that is sent to a group.
+    func listens(to sender: MulticastSender) -> Bool {
+        playback?.tracks
+            .contains { track in
+                if case .multicast(let other) = track.delivery { other === sender } else { false }
+            } ?? false
+    }
+
     // MARK: RTCP
 
     private func sendReports() {

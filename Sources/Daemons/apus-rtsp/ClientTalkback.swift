@@ -40,6 +40,17 @@ extension Client {
         send(session.answerSetup(.failure(Refusal(.unsupportedTransport, "no transport offered is to be had here"))))
     }
 
+    /// Takes the way back from the client, and ends one that has set up nothing else.
+    func loseTalkback(_ reason: String) {
+        guard let talkback else { return }
+        guard playback?.tracks.isEmpty == false else { return close(reason) }
+        server.log.info(
+            "speaker sent away",
+            ["client": id, "peer": connection.peer, "camera": talkback.camera, "reason": reason]
+        )
+        endTalkback()
+    }
+
     /// Ends what the client says. Harmless when repeated.
     func endTalkback() {
         guard let talkback else { return }

@@ -160,11 +160,16 @@ final class Feed {
 
     /// How a new client goes through the frames.
     func cursor(maximumLatency: Duration) -> FrameCursor {
+        FrameCursor(policy(maximumLatency: maximumLatency), at: loop.now)
+    }
+
+    /// What a client that falls behind is given.
+    func policy(maximumLatency: Duration) -> FrameCursor.Policy {
         switch kind {
-        case .images: FrameCursor(.newestFrame, at: loop.now)
-        case .video: FrameCursor(.everyFrame(maxLatency: maximumLatency), at: loop.now)
+        case .images: .newestFrame
+        case .video: .everyFrame(maxLatency: maximumLatency)
         // Sound is small and a gap in it is heard: it is dropped when it has left the ring only.
-        case .audio: FrameCursor(.everyFrame(maxLatency: .seconds(3600)), at: loop.now)
+        case .audio: .everyFrame(maxLatency: .seconds(3600))
         }
     }
 

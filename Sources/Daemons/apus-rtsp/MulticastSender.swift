@@ -61,6 +61,11 @@ final class MulticastSender {
         return .init(group.address, .init(port, port + 1), timeToLive: group.timeToLive)
     }
 
+    /// Takes limits that have changed.
+    func take(_ pace: Pace, maximumLatency: Duration) {
+        for (track, _) in tracks.values { track.take(pace, maximumLatency: maximumLatency) }
+    }
+
     /// Somebody listens to a track from now on.
     func join(_ number: Int, _ feed: Feed) {
         if let (track, listeners) = tracks[number] {

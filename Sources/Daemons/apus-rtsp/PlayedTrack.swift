@@ -38,7 +38,7 @@ final class PlayedTrack {
 
     private let loop: EventLoop
     private let cache: WireCache
-    private let pace: Pace
+    private var pace: Pace
     private var pause: LoopTimer?
     /// The frame of which packets are left to send over UDP, and how many have gone.
     private var unfinished: (image: WireImage, packets: Int)?
@@ -83,6 +83,12 @@ final class PlayedTrack {
         unfinished = nil
         if case .multicast(let sender) = delivery, wasPlaying { sender.leave(number) }
         feed.remove(self)
+    }
+
+    /// Takes limits that have changed.
+    func take(_ pace: Pace, maximumLatency: Duration) {
+        self.pace = pace
+        cursor.policy = feed.policy(maximumLatency: maximumLatency)
     }
 
     /// Sends what has become due after frames were published.

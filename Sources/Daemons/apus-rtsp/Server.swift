@@ -152,7 +152,7 @@ final class Server {
         guard let stream = stream(address), stream.kind == .main,
             let camera = context.configuration.camera(stream.camera)
         else { throw ServerSession.Refusal(.notFound, "there is no such camera") }
-        guard let source = try? SourceAddress(parsing: camera.source), source == .publish else {
+        guard Self.isPublished(camera) else {
             throw ServerSession.Refusal(
                 .forbidden,
                 "camera \(camera.name) has a source of its own; with source = publish: it takes what is published"
@@ -161,10 +161,18 @@ final class Server {
         return camera.name
     }
 
+    /// True if a camera's frames come from a client.
+    static func isPublished(_ camera: CameraConfiguration) -> Bool {
+        (try? SourceAddress(parsing: camera.source)) == .publish
+    }
+
     /// The multicast group that a stream is sent to; nil if it has none.
     func multicastGroup(of stream: Stream) -> MulticastGroup? {
-        guard let camera = context.configuration.camera(stream.camera) else { return nil }
-        return switch stream.kind {
+        context.configuration.camera(stream.camera).flatMap { Self.multicastGroup(of: stream, $0) }
+    }
+
+    private static func multicastGroup(of stream: Stream, _ camera: CameraConfiguration) -> MulticastGroup? {
+        switch stream.kind {
         case .main: camera.main?.multicast
         case .sub: camera.sub?.multicast
         case .jpeg: camera.jpeg?.multicast
@@ -290,9 +298,10 @@ final class Server {
         _ peer: SocketAddress,
         _ security: Security?
     ) throws(SystemError) -> Client? {
-        let host = peer.host
         if !peer.isLoopback {
-            let count = clients.values.count { $0.access.host == host }
+            // As failed attempts count: of IPv6, a customer has a /64.
+            let network = AccessSession.network(of: peer.host)
+            let count = clients.values.count { $0.access.network == network }
             let limit = configuration.maximumClientsPerAddress
             guard count < limit else {
                 try refuse(socket, peer, security, "too many clients of one address", limit)
@@ -371,7 +380,27 @@ final class Server {
         guard new.rtsp.maximumHalfOpenTunnels == old.rtsp.maximumHalfOpenTunnels else { return false }
         access.take(new, log)
         serve(new.cameras)
-        for client in clients.values { client.usersChanged() }
+        for stream in streams { take(new, for: stream) }
+        let pace = Pace(bitsPerSecond: new.rtsp.udpPace)
+        for client in clients.values {
+            client.usersChanged()
+            client.camerasChanged(new)
+            for track in client.playback?.tracks ?? [] { track.take(pace, maximumLatency: new.rtsp.maximumLatency) }
+        }
         return true
+    }
+
+    /// Takes over what has changed about a stream; who listens to a group that it is not sent to any more has to go.
+    private func take(_ new: Configuration, for stream: Stream) {
+        guard let camera = new.camera(stream.camera) else { return }
+        stream.take(camera)
+        guard let sender = stream.multicast else { return }
+        guard sender.group != Self.multicastGroup(of: stream, camera) else {
+            return sender.take(Pace(bitsPerSecond: new.rtsp.udpPace), maximumLatency: new.rtsp.maximumLatency)
+        }
+        stream.multicast = nil
+        for client in clients.values where client.listens(to: sender) {
+            client.close("the stream is not sent to group \(sender.group.address) any more")
+        }
     }
 }

@@ -32,7 +32,7 @@ final class Stream {
     var multicast: MulticastSender?
 
     /// Kilobits a second that the description announces; nil if it is not known.
-    private let bandwidth: Int?
+    private var bandwidth: Int?
     private let sessionIdentifier = Random.uint64() >> 1
 
     /// The numbers in the tracks' addresses.
@@ -48,9 +48,16 @@ final class Stream {
         self.kind = kind
         self.video = video
         self.audio = audio
+        bandwidth = Self.bandwidth(camera, kind)
+    }
+
+    /// Takes what the camera's changed configuration says of the stream.
+    func take(_ camera: CameraConfiguration) { bandwidth = Self.bandwidth(camera, kind) }
+
+    private static func bandwidth(_ camera: CameraConfiguration, _ kind: Kind) -> Int? {
         let configured = kind == .main ? camera.main : kind == .sub ? camera.sub : nil
         // A tenth more for RTP's headers and the encoder's peaks.
-        bandwidth = configured.map { max(1, $0.bitrate / 1000 * 11 / 10) }
+        return configured.map { max(1, $0.bitrate / 1000 * 11 / 10) }
     }
 
     /// The name in logs and reports: `cam/main`.

@@ -68,7 +68,8 @@ package struct FrameCursor: Sendable {
     /// How many frames the client did not get, by reason.
     package private(set) var drops = DropCounts()
 
-    private let policy: Policy
+    /// May change on the way; the client keeps its place.
+    package var policy: Policy
     private var incarnation: UInt64 = 0
     private var state = State.joining
     /// When there was nothing left to send for the last time.

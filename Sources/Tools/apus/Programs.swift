@@ -46,11 +46,9 @@ extension Configuration {
                 )
             )
         }
-        // A server knows which streams there are; what is in them is the ring's to tell.
-        let streams = cameras.map {
-            "\($0.name) \($0.main != nil) \($0.sub != nil) \($0.jpeg != nil) \($0.audio != nil)"
-        }
-        let shared = "\(log) \(authentication) \(users) \(maximumFailures) \(lockout) \(streams)"
+        // Servers are told of everything: which keys of cameras and of each other they read is theirs to know, what has
+        // not changed for them costs them nothing, and files that are named, certificates and users, may have changed.
+        let all = "\(self)"
         if rtsp.isEnabled {
             let path = try programs.path("apus-rtsp")
             for worker in 1...rtsp.workers {
@@ -60,7 +58,7 @@ extension Configuration {
                         path: path,
                         arguments: common + (worker == 1 ? [] : ["--worker", "\(worker)"]),
                         stage: 1,
-                        fingerprint: "\(shared) \(rtsp) \(String(describing: tls))"
+                        fingerprint: all
                     )
                 )
             }
@@ -68,7 +66,7 @@ extension Configuration {
         if http.isEnabled {
             let path = try programs.path("apus-http")
             plans.append(
-                ChildPlan(name: "http", path: path, arguments: common, stage: 1, fingerprint: "\(shared) \(http)")
+                ChildPlan(name: "http", path: path, arguments: common, stage: 1, fingerprint: all)
             )
         }
         return plans
