@@ -66,6 +66,7 @@ extension Client {
             publication.stop()
             return send(session.answerRecord(Refusal(.forbidden, "somebody else publishes to this camera")))
         } catch {
+            publication.stop()
             server.log.error("cannot publish", ["camera": publication.camera, "error": error])
             return send(session.answerRecord(Refusal(.internalError, "\(error)")))
         }

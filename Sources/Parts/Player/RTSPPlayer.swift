@@ -278,7 +278,7 @@ package final class RTSPPlayer {
 
     private func afterFrames(_ track: PlayedTrack, _ now: Instant) {
         guard !isOver else { return }
-        for deviation in track.receiver.takeDeviations() { tell("rtp-\(deviation)", deviation.text) }
+        for deviation in track.receiver.takeDeviations() { tell("rtp-\(deviation.name)", deviation.text) }
         describe(track)
         guard track.isVideo, isStarted, track.receiver.needsKeyframe else { return }
         var bytes: [UInt8] = []

@@ -52,6 +52,19 @@ package enum RTPDeviation: UInt8, Sendable, CaseIterable {
     /// A frame longer than the limit; it is dropped.
     case oversizedFrame
 
+    /// The short name in logs and status: `reordered-pictures`.
+    package var name: String {
+        var name = ""
+        var isAfterCapital = true
+        for character in "\(self)" {
+            // JPEG and its kin are one word.
+            if character.isUppercase, !isAfterCapital { name += "-" }
+            isAfterCapital = character.isUppercase
+            name += character.lowercased()
+        }
+        return name
+    }
+
     /// A few words for the log.
     package var text: String {
         switch self {

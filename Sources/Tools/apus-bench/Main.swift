@@ -18,6 +18,10 @@ struct Main {
 
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.contains(where: { $0 == "--help" || $0 == "-h" }) {
+            print(usage)
+            return
+        }
         do {
             switch arguments.first ?? "all" {
             case "all":
