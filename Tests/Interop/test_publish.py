@@ -106,10 +106,10 @@ class RightsTest(unittest.TestCase):
                 def url(user, camera="cam"):
                     return apus.rtsp(camera).replace("//", f"//{user}@")
 
-                for make in publishing.ffmpeg, publishing.gstreamer:
+                for number, make in enumerate([publishing.ffmpeg, publishing.gstreamer], 1):
                     with self.subTest(make.__name__), make(url("eve:lauscht")):
-                        until(lambda: "publisher joined" in apus.log(5), 10, "eve publishes")
-                    until(lambda: "publisher left" in apus.log(3), 10, "eve is gone")
+                        until(lambda: apus.log(1000).count("publisher joined") == number, 10, "eve publishes")
+                    until(lambda: apus.log(1000).count("publisher left") == number, 10, "eve is gone")
                 self.refused(url("eve:falsch"), "401")
                 self.refused(url("bob:wort"), "403")
                 self.refused(url("eve:lauscht", "yard"), "403")

@@ -187,7 +187,7 @@ class TakeoverTest(SharedSuite):
                 time.sleep(2.5)
                 with publishing.gstreamer(url), RTSPClient(url) as viewer:
                     viewer.play()
-                    until(lambda: "another publisher took over" in self.apus.log(20), 5, "the second takes over")
+                    until(lambda: "another publisher took over" in self.apus.log(1000), 5, "the second takes over")
                     since = time.monotonic()
                     until(lambda: len(viewer.frames(since)) > 25, 5, "the second publisher's film")
             finally:
