@@ -36,23 +36,19 @@ struct CodedFormat {
             video: codec,
             width: told?.width ?? size.0,
             height: told?.height ?? size.1,
-            frameRate: rate.numerator == 0 ? told?.rate ?? rate : rate,
+            frameRate: rate.numerator == 0 ? told?.frameRate ?? rate : rate,
             configuration: configuration
         )
     }
 
-    private var told: (width: UInt32, height: UInt32, rate: Rational?)? {
+    private var told: (width: UInt32, height: UInt32, frameRate: Rational?)? {
         if codec == .av1 {
             guard let obu = try? AV1.OBU(at: 0, of: header.span),
                 let parsed = try? AV1.SequenceHeader(parsing: header.span.extracting(obu.payload))
             else { return nil }
             return (parsed.width, parsed.height, nil)
         }
-        guard let sequence = parameterSets.sequence.last else { return nil }
-        if codec == .h265 {
-            return (try? H265.SPS(parsing: sequence.span)).map { ($0.width, $0.height, $0.frameRate) }
-        }
-        return (try? H264.SPS(parsing: sequence.span)).map { ($0.width, $0.height, $0.frameRate) }
+        return parameterSets.pictureFormat
     }
 
     private mutating func absorbParameterSets(_ frame: Span<UInt8>) -> Bool {

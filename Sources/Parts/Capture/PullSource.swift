@@ -185,19 +185,9 @@ final class PullSource: Source {
             guard let header = try? JPEGHeader(parsing: keyframe) else { return (nil, Rational(0)) }
             return (PictureSize(width: Int(header.width), height: Int(header.height)), Rational(0))
         }
-        guard let format = NALFormat(codec),
-            let sequence = ParameterSets(format, annexB: keyframe).sequence.last
-        else { return (nil, Rational(0)) }
-        if format == .h264, let parsed = try? H264.SPS(parsing: sequence.span) {
-            return (
-                PictureSize(width: Int(parsed.width), height: Int(parsed.height)), parsed.frameRate ?? Rational(0)
-            )
+        guard let format = NALFormat(codec), let picture = ParameterSets(format, annexB: keyframe).pictureFormat else {
+            return (nil, Rational(0))
         }
-        if format == .h265, let parsed = try? H265.SPS(parsing: sequence.span) {
-            return (
-                PictureSize(width: Int(parsed.width), height: Int(parsed.height)), parsed.frameRate ?? Rational(0)
-            )
-        }
-        return (nil, Rational(0))
+        return (PictureSize(width: Int(picture.width), height: Int(picture.height)), picture.frameRate ?? Rational(0))
     }
 }

@@ -229,15 +229,7 @@ extension RTPDepacketizer {
     private mutating func describe() {
         var stream = description
         stream.configuration = nal.sets.annexB
-        if let set = nal.sets.sequence.first {
-            var rate: Rational?
-            if nal.format == .h264, let sps = try? H264.SPS(parsing: set.span) {
-                (stream.width, stream.height, rate) = (sps.width, sps.height, sps.frameRate)
-            } else if nal.format == .h265, let sps = try? H265.SPS(parsing: set.span) {
-                (stream.width, stream.height, rate) = (sps.width, sps.height, sps.frameRate)
-            }
-            if let rate { stream.frameRate = rate }
-        }
+        stream.take(nal.sets)
         guard stream != description else { return }
         description = stream
         descriptionVersion &+= 1

@@ -103,10 +103,7 @@ extension SessionDescription.Media {
         var sets = ParameterSets(.h264)
         absorb("sprop-parameter-sets", format, into: &sets)
         var stream = picture(.h264, format, configuration: sets.annexB)
-        if let set = sets.sequence.first, let sps = try? H264.SPS(parsing: set.span) {
-            (stream.width, stream.height) = (sps.width, sps.height)
-            if let rate = sps.frameRate { stream.frameRate = rate }
-        }
+        stream.take(sets)
         return stream
     }
 
@@ -117,10 +114,7 @@ extension SessionDescription.Media {
         var sets = ParameterSets(.h265)
         for name in ["sprop-vps", "sprop-sps", "sprop-pps"] { absorb(name, format, into: &sets) }
         var stream = picture(.h265, format, configuration: sets.annexB)
-        if let set = sets.sequence.first, let sps = try? H265.SPS(parsing: set.span) {
-            (stream.width, stream.height) = (sps.width, sps.height)
-            if let rate = sps.frameRate { stream.frameRate = rate }
-        }
+        stream.take(sets)
         return stream
     }
 

@@ -102,3 +102,24 @@ extension Span<UInt8> {
         return true
     }
 }
+
+extension ParameterSets {
+    /// What the newest sequence parameter set says of the pictures: their size in pixels and, where it tells, their rate.
+    /// Nil if there is none that can be read.
+    package var pictureFormat: (width: UInt32, height: UInt32, frameRate: Rational?)? {
+        guard let newest = sequence.last else { return nil }
+        switch format {
+        case .h264: return (try? H264.SPS(parsing: newest.span)).map { ($0.width, $0.height, $0.frameRate) }
+        case .h265: return (try? H265.SPS(parsing: newest.span)).map { ($0.width, $0.height, $0.frameRate) }
+        }
+    }
+}
+
+extension StreamDescription {
+    /// Takes the pictures' size and rate from parameter sets, where they tell them.
+    package mutating func take(_ sets: ParameterSets) {
+        guard let format = sets.pictureFormat else { return }
+        (width, height) = (format.width, format.height)
+        frameRate = format.frameRate ?? frameRate
+    }
+}
