@@ -7,8 +7,7 @@ import shutil
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Where the built programs are; APUS_BUILD=.build/debug takes those of `swift build`.
-PROGRAMS = ROOT / os.environ.get("APUS_BUILD", ".build/release")
+PROGRAMS = ROOT / ".build/release"
 # How long a client watches a stream.
 SECONDS = 5.0
 FILM = ROOT / ".build/fixtures/bigbuckbunny.mp4"
