@@ -62,6 +62,7 @@ let package = Package(
         library("CSysOpenSSL", pkgConfig: "openssl"),
         library("CSysSRTP", pkgConfig: "libsrtp2"),
         library("CSysCrypt", pkgConfig: "libcrypt"),
+        library("CSysNGHTTP2", pkgConfig: "libnghttp2"),
 
         // MARK: Values: the standard library only
         module("Values", "Bytes"),
@@ -76,6 +77,8 @@ let package = Package(
         module("Protocols", "SDP", uses: ["Bytes", "Media", "RTP"]),
         module("Protocols", "HTTP", uses: ["Bytes", "Media"]),
         module("Protocols", "WebSocket", uses: ["Bytes", "HTTP"]),
+        module("Protocols", "MP4", uses: ["Bytes", "Media"]),
+        module("Protocols", "HLS", uses: ["Bytes", "Media", "MP4"]),
         module("Protocols", "RTSP", uses: ["Bytes", "Media", "RTP", "SDP", "HTTP", "WebSocket"]),
 
         // MARK: Parts: what the daemons are made of
@@ -86,6 +89,9 @@ let package = Package(
         module("Parts", "Crypto", uses: ["Bytes", "CSysOpenSSL"]),
         module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
         module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]),
+        module("Parts", "HTTP2", uses: ["Bytes", "HTTP", "CSysNGHTTP2"]),
+        module("Parts", "Metrics", uses: ["Bytes"]),
+        module("Parts", "Telemetry", uses: ["Bytes", "System"]),
         module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto"]),
         module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
@@ -119,8 +125,8 @@ let package = Package(
             "Daemons",
             "apus-http",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "Access", "Config", "Control", "Log",
-                "Daemon",
+                "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "HTTP2", "WebSocket", "MP4", "HLS",
+                "Encode", "Crypto", "Access", "Metrics", "Telemetry", "Config", "Control", "Log", "Daemon",
             ]
         ),
         program(
@@ -143,8 +149,11 @@ let package = Package(
         tests("MediaTests", uses: ["Bytes", "Media"]),
         tests("SystemTests", uses: ["Bytes", "System", "Loop"]),
         tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP", "HTTP", "WebSocket"]),
-        tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "apus-http"]),
+        tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "WebSocket", "Access", "Control", "apus-http"]),
         tests("WebSocketTests", uses: ["Bytes", "HTTP", "WebSocket"]),
+        tests("MP4Tests", uses: ["Bytes", "Media", "MP4", "HLS"]),
+        tests("HTTP2Tests", uses: ["Bytes", "HTTP", "HTTP2"]),
+        tests("MetricsTests", uses: ["Bytes", "System", "Metrics", "Telemetry"]),
         tests("CryptoTests", uses: ["Bytes", "System", "Crypto", "SRTP", "RTP"]),
         tests("AccessTests", uses: ["Bytes", "Access", "Config", "Crypto", "HTTP", "System"]),
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
