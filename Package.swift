@@ -92,7 +92,7 @@ let package = Package(
         module("Parts", "HTTP2", uses: ["Bytes", "HTTP", "CSysNGHTTP2"]),
         module("Parts", "Metrics", uses: ["Bytes"]),
         module("Parts", "Telemetry", uses: ["Bytes", "System"]),
-        module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto"]),
+        module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Log", "Ring", "Crypto"]),
         module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
         module(
@@ -126,7 +126,7 @@ let package = Package(
             "apus-http",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "HTTP2", "WebSocket", "MP4", "HLS",
-                "Encode", "Crypto", "Access", "Metrics", "Telemetry", "Config", "Control", "Log", "Daemon",
+                "Crypto", "Access", "Metrics", "Telemetry", "Config", "Control", "Log", "Daemon",
             ]
         ),
         program(

@@ -9,6 +9,16 @@ import Media
 import Ring
 import System
 
+/// Who waits for a camera's pictures.
+protocol FeedViewer: AnyObject {
+    /// True for who stays, false for who takes one picture.
+    var isWatching: Bool { get }
+    /// There are new pictures.
+    func framesPublished()
+    /// The pictures are not configured any more. Called once, after the last pictures.
+    func feedIsGone()
+}
+
 /// The pictures of one camera, shared by all clients that look at it.
 ///
 /// The camera's encoder is asked for pictures only while somebody watches, or wanted a snapshot a moment ago.
@@ -25,15 +35,19 @@ final class Feed {
 
     let name: String
     /// How many clients watch.
-    private(set) var viewers = 0
-    /// Called when there are new pictures.
-    var onFrames: (() -> Void)?
+    var viewers: Int { waiting.count { $0.isWatching } }
 
     private let loop: EventLoop
     private let reader: RingReader
     private var caches: [Form: WireCache] = [:]
     private var lingering: LoopTimer?
+    private var waiting: [any FeedViewer] = []
 
+    /// A picture is of the moment: nobody keeps it.
+    static let uncached = [
+        HeaderField("Cache-Control", "no-store, no-cache, must-revalidate, max-age=0"),
+        HeaderField("Pragma", "no-cache"), HeaderField("X-Content-Type-Options", "nosniff"),
+    ]
     /// After a snapshot the encoder goes on for this long, so that the next one is there at once.
     static let linger = Duration.seconds(5)
     /// A picture of this age is still fresh; slower cameras have two frames' time.
@@ -46,8 +60,8 @@ final class Feed {
         for form in Form.allCases {
             caches[form] = WireCache { [unowned self] info, frame, image in build(form, info, frame, &image) }
         }
-        reader.onFrames = { [unowned self] in onFrames?() }
-        reader.onAttach = { [unowned self] in onFrames?() }
+        reader.onFrames = { [unowned self] in for viewer in waiting { viewer.framesPublished() } }
+        reader.onAttach = { [unowned self] in for viewer in waiting { viewer.framesPublished() } }
     }
 
     deinit {
@@ -65,17 +79,21 @@ final class Feed {
         return "the camera's process does not run" + (reader.lastError.map { " (\($0))" } ?? "")
     }
 
-    /// A client starts to watch; pairs with `leave`.
-    func join() {
-        viewers += 1
+    /// A client begins to wait for pictures; pairs with `leave`.
+    func join(_ viewer: any FeedViewer) {
+        waiting.append(viewer)
         updateDemand()
     }
 
-    /// A client watches no more.
-    func leave() {
-        viewers -= 1
+    /// A client waits no more. Harmless when repeated.
+    func leave(_ viewer: any FeedViewer) {
+        guard let index = waiting.firstIndex(where: { $0 === viewer }) else { return }
+        waiting.remove(at: index)
         updateDemand()
     }
+
+    /// Sends everybody away: the pictures are not configured any more.
+    func end() { for viewer in waiting { viewer.feedIsGone() } }
 
     /// Asks for pictures for a moment, on behalf of a snapshot.
     func touch() {
@@ -138,7 +156,7 @@ final class Feed {
     private static let partOverhead = 256
 
     private func updateDemand() {
-        let demand = viewers > 0 || lingering != nil
+        let demand = !waiting.isEmpty || lingering != nil
         reader.demand = demand
         if !demand { for cache in caches.values { cache.removeAll() } }
     }

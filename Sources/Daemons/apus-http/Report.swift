@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the server tells of itself: cameras and health over HTTP, status and clients over the control socket.
 
+import Access
 import Bytes
 import Config
 import Control
@@ -99,27 +100,16 @@ final class Report {
         var members = [
             JSON.Member("id", JSON(client.id)),
             JSON.Member("peer", .string(client.connection.peer.description)),
-            JSON.Member("user", JSON(client.user)),
+            JSON.Member("user", JSON(client.exchanges.first?.user?.name)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
         ]
-        switch client.activity {
-        case .requests: members.append(JSON.Member("busy", "requests"))
-        case .held: members.append(JSON.Member("busy", "held"))
-        case .awaiting(let feed, _):
-            members.append(JSON.Member("busy", "snapshot"))
-            members.append(JSON.Member("camera", .string(feed.name)))
-        case .snapshot: members.append(JSON.Member("busy", "snapshot"))
-        case .closing: members.append(JSON.Member("busy", "closing"))
-        case .watching(let viewing):
-            members += [
-                JSON.Member("busy", "mjpeg"), JSON.Member("camera", .string(viewing.feed.name)),
-                JSON.Member("seconds", JSON(Int((context.loop.now - viewing.since).seconds))),
-                JSON.Member("frames", JSON(viewing.frames)),
-            ]
-            for (reason, count) in viewing.cursor.drops.byReason {
-                members.append(JSON.Member("drops_" + reason.rawValue, JSON(count)))
-            }
+        // More than one only over HTTP/2.
+        let busy = client.exchanges.compactMap(\.activity)
+        members.append(JSON.Member("busy", .string(busy.first?.kind ?? "requests")))
+        for activity in busy {
+            if let camera = activity.camera { members.append(JSON.Member("camera", .string(camera))) }
+            members += activity.members
         }
         return .object(members)
     }
@@ -208,5 +198,21 @@ final class Report {
             HeaderField("X-Content-Type-Options", "nosniff"),
         ]
         return Response(status, fields: fields, body: .bytes(body))
+    }
+}
+
+extension Server {
+    /// The addresses of reports.
+    func reportEndpoints() -> [Endpoint] {
+        [
+            Endpoint(.get, "/api/v1/cameras", needs: .view, "What the page shows of all cameras.") { [unowned self] in
+                let user = $0.user
+                $0.respond(report.cameras { user?.may(.view, $0) ?? true })
+            },
+            // Who supervises the daemon has no password.
+            Endpoint(.get, "/healthz", needs: nil, "Whether the daemon does its job.") { [unowned self] in
+                $0.respond(report.health())
+            },
+        ]
     }
 }

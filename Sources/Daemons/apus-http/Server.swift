@@ -23,15 +23,14 @@ final class Server {
     private(set) lazy var report = Report(context, self)
     /// Who may do what.
     var access: Access
+    /// What can be asked for.
+    private(set) var endpoints = EndpointTable()
     /// All connections, by number.
     private(set) var clients: [Int: Client] = [:]
 
     private let context: DaemonContext
     private let hub: ConnectionHub
-    private let listener: FileDescriptor
-    private var listenerWatch: Watch?
-    /// The port that is listened on, 0 before the start.
-    private var port: UInt16 = 0
+    private let listener: Listener
     private var lastClient = 0
     private var departing: [Int: Departure] = [:]
 
@@ -52,13 +51,11 @@ final class Server {
         } catch {
             throw Failure(.usage, error.description)
         }
-        listener = try Self.listen(configuration.http)
+        listener = try Self.listen(configuration.http, log, loop)
+        endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + reportEndpoints() + pageEndpoints())
         serve(configuration.cameras)
-        listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
-        loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
-        let address = try Socket.localAddress(listener.raw)
-        port = address.port
-        context.listening("http", address)
+        try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
+        context.listening("http", listener.address)
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
         context.control.commands.add(
@@ -97,46 +94,25 @@ final class Server {
         let old = feeds
         feeds = [:]
         for camera in cameras where camera.jpeg != nil { feeds[camera.name] = old[camera.name] ?? begin(camera) }
-        for (name, feed) in old where feeds[name] == nil {
-            for client in clients.values { client.feedIsGone(feed) }
-        }
+        for (name, feed) in old where feeds[name] == nil { feed.end() }
     }
 
     private func begin(_ camera: CameraConfiguration) -> Feed {
-        let feed = Feed(name: camera.name, loop: loop, ring: context.runDirectory.ring(camera.name, "jpeg"))
-        feed.onFrames = { [unowned self, unowned feed] in
-            for client in clients.values { client.framesPublished(in: feed) }
-        }
-        return feed
+        Feed(name: camera.name, loop: loop, ring: context.runDirectory.ring(camera.name, "jpeg"))
     }
 
-    private static func listen(_ configuration: HTTPConfiguration) throws -> FileDescriptor {
+    private static func listen(
+        _ configuration: HTTPConfiguration,
+        _ log: Logger,
+        _ loop: EventLoop
+    ) throws -> Listener {
         guard let address = SocketAddress(host: configuration.listen, port: configuration.port) else {
             throw Failure(.usage, "[http] listen = \(configuration.listen) is no address")
         }
         do throws(SystemError) {
-            return try Socket.listenTCP(address)
+            return try Listener(address, loop, log)
         } catch {
             throw Failure.cannotListen("http", address, error)
-        }
-    }
-
-    private func acceptAll() {
-        do throws(SystemError) {
-            while let accepted = try Socket.accept(listener.raw) { try admit(accepted.socket, accepted.peer) }
-        } catch {
-            // Most likely there are no descriptors left: the listener stays readable, so let it rest.
-            log.warn("cannot accept a connection", ["error": error])
-            listenerWatch?.cancel()
-            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
-        }
-    }
-
-    private func listenAgain() {
-        do throws(SystemError) {
-            listenerWatch = try loop.watch(listener.raw, .read) { [unowned self] _ in acceptAll() }
-        } catch {
-            loop.timer(after: .seconds(1)) { [unowned self] in listenAgain() }
         }
     }
 
@@ -168,7 +144,7 @@ final class Server {
     private func take(_ new: Configuration) -> Bool {
         let old = context.configuration
         // A port that was left to this server may be written down since.
-        let isSamePort = new.http.port == old.http.port || new.http.port == port
+        let isSamePort = new.http.port == old.http.port || new.http.port == listener.address.port
         guard isSamePort, new.http.listen == old.http.listen, new.http.isEnabled == old.http.isEnabled else {
             return false
         }

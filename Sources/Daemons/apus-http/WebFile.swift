@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's files, which are part of the program (see web/embed).
 
+import Access
 import HTTP
 
 /// One file of the page.
@@ -21,16 +22,10 @@ struct WebFile {
     private static let app = WebFile("text/javascript; charset=utf-8", appJS)
     private static let favicon = WebFile("image/svg+xml", faviconSVG)
 
-    /// The file at a path of one segment, or of none; nil if there is no such file.
-    init?(path: [String]) {
-        switch path {
-        case []: self = Self.index
-        case ["style.css"]: self = Self.style
-        case ["app.js"]: self = Self.app
-        case ["favicon.svg"], ["favicon.ico"]: self = Self.favicon
-        default: return nil
-        }
-    }
+    /// All files, by path.
+    static let all = [
+        "/": index, "/style.css": style, "/app.js": app, "/favicon.svg": favicon, "/favicon.ico": favicon,
+    ]
 
     /// Only what this server sends may run, and no other site may frame it.
     private static let policy =
@@ -54,5 +49,17 @@ struct WebFile {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         return hash
+    }
+}
+
+extension Server {
+    /// The addresses of the page's files.
+    func pageEndpoints() -> [Endpoint] {
+        WebFile.all.sorted { $0.key < $1.key }
+            .map { path, file in
+                Endpoint(.get, path, needs: .view, "A file of the page.") { exchange in
+                    exchange.respond(file.response(to: exchange.request.head))
+                }
+            }
     }
 }

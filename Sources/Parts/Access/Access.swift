@@ -105,6 +105,11 @@ package struct Access {
     /// The user of that name as it is now; nil if it is gone.
     package func user(_ name: String) -> User? { users[name] }
 
+    /// A known user as the file has it now; nil if it is gone, or its password is another one.
+    package func current(_ known: User) -> User? {
+        user(known.name).flatMap { $0.secret.isSamePassword(as: known.secret) ? $0 : nil }
+    }
+
     /// The addresses that are locked now, IPv6 by /64, and until when.
     package func locked(at now: Instant) -> [(host: String, until: Instant)] { ledger.locked(at: now) }
 

@@ -106,9 +106,7 @@ package struct AccessSession: Sendable {
 
     /// The connection's user as the file has it now; nil if it is gone, or its password is another one.
     package func currentUser(_ access: Access) -> User? {
-        user.flatMap { known in
-            access.user(known.name).flatMap { $0.secret.isSamePassword(as: known.secret) ? $0 : nil }
-        }
+        user.flatMap { access.current($0) }
     }
 
     private func permit(_ user: User, _ request: AccessRequest) -> AccessDecision {

@@ -14,6 +14,11 @@ package struct Target: Sendable, Equatable {
     package struct QueryItem: Sendable, Equatable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// The decoded segments of the path; none for `/`.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A port that clients connect to.
 
-import Log
-import Loop
-import System
+package import Log
+package import Loop
+package import System
 
 /// Accepts connections, and rests for a while when the system has no room for more.
-final class Listener {
+package final class Listener {
     /// What is listened on, with the port that was got.
-    let address: SocketAddress
+    package let address: SocketAddress
 
     private let socket: FileDescriptor
     private let loop: EventLoop
@@ -17,7 +17,7 @@ final class Listener {
     private var admit: ((consuming FileDescriptor, SocketAddress) throws(SystemError) -> Void)?
 
     /// Listens, `workers` processes together; `start` accepts.
-    init(_ address: SocketAddress, workers: Int, _ loop: EventLoop, _ log: Logger) throws(SystemError) {
+    package init(_ address: SocketAddress, workers: Int = 1, _ loop: EventLoop, _ log: Logger) throws(SystemError) {
         socket = try Socket.listenTCP(address, sharing: workers)
         self.address = try Socket.localAddress(socket.raw)
         self.loop = loop
@@ -27,10 +27,10 @@ final class Listener {
     deinit { watch?.cancel() }
 
     /// Says how many processes listen now.
-    func share(among workers: Int) { Socket.share(socket.raw, among: workers) }
+    package func share(among workers: Int) { Socket.share(socket.raw, among: workers) }
 
     /// Gives each connection to `admit` from now on.
-    func start(
+    package func start(
         _ admit: @escaping (consuming FileDescriptor, SocketAddress) throws(SystemError) -> Void
     ) throws(SystemError) {
         self.admit = admit

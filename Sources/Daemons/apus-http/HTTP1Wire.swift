@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1 on a connection: one exchange after the other.
+
+import Bytes
+import FanOut
+import HTTP
+import Log
+import Loop
+import System
+
+/// Takes requests from a connection and sends their answers, in order.
+final class HTTP1Wire: Wire {
+    private unowned let client: Client
+    private var connection: Connection { client.connection }
+    private var http: ServerConnection
+    private var exchange: Exchange?
+    /// What has the connection after an upgrade.
+    private var upgraded: (any UpgradedSession)? { isUpgraded ? exchange?.activity as? any UpgradedSession : nil }
+    private var isUpgraded = false
+    /// The body of the present answer is going out.
+    private var isSendingBody = false
+    /// Nothing follows the present answer.
+    private var isClosing = false
+
+    /// A client that sends this much more while it is being answered has to go, in bytes.
+    static let pipelineLimit = 64 << 10
+
+    init(_ client: Client) {
+        self.client = client
+        http = ServerConnection(at: client.server.loop.now)
+    }
+
+    var exchanges: [Exchange] { exchange.map { [$0] } ?? [] }
+
+    func takeInput() {
+        if let upgraded { return upgraded.takeInput() }
+        while exchange == nil, !isClosing, connection.isOpen, !connection.input.isEmpty {
+            let input = connection.input
+            let (consumed, action) = http.receive(input.span, at: client.server.loop.now)
+            connection.input.removeFirst(consumed)
+            switch action {
+            case .wait: return
+            case .sendContinue: connection.sendUnframed(ServerConnection.continueResponse)
+            case .route(let request):
+                let exchange = Exchange(request, client, self)
+                self.exchange = exchange
+                client.server.answer(exchange)
+            case .refuse(let error): refuse(error)
+            }
+        }
+        guard connection.isOpen else { return }
+        // Nobody will ask for anything behind an answer that ends the connection.
+        if isClosing {
+            connection.input = []
+            return
+        }
+        if connection.input.count > Self.pipelineLimit { client.close("the client sends too much ahead") }
+    }
+
+    func respond(_ response: Response, to exchange: Exchange) {
+        var bytes: [UInt8] = []
+        let outcome = http.respond(response, at: client.server.loop.now, date: Self.date, into: &bytes)
+        isClosing = outcome.closes
+        isSendingBody = outcome.bodyFollows && exchange.source != nil
+        connection.sendUnframed(bytes)
+        guard connection.isOpen else { return }
+        if isSendingBody { connection.pump() } else { finish() }
+    }
+
+    func pump(_ exchange: Exchange) { connection.pump() }
+
+    func abort(_ exchange: Exchange, _ reason: String) {
+        if let upgraded { upgraded.sayGoodbye(reason) }
+        client.close(reason)
+    }
+
+    func upgrade(_ exchange: Exchange, _ response: Response) -> Connection? {
+        var bytes: [UInt8] = []
+        _ = http.respond(response, at: client.server.loop.now, date: Self.date, into: &bytes)
+        connection.sendUnframed(bytes)
+        isUpgraded = true
+        // What came behind the request is the new protocol's; not from inside of the handler.
+        client.server.loop.later { [weak self] in
+            guard let self, connection.isOpen else { return }
+            if !connection.input.isEmpty { takeInput() }
+            connection.pump()
+        }
+        return connection
+    }
+
+    func nextImage() -> WireImage? {
+        if let upgraded { return upgraded.nextImage() }
+        guard isSendingBody, let exchange, let source = exchange.source else {
+            // Not from here, inside of the sending.
+            if isClosing { client.server.loop.later { [weak self] in self?.hangUp() } }
+            return nil
+        }
+        if let image = source.nextImage() {
+            exchange.bytesSent += UInt64(image.count)
+            var prefix: [UInt8] = []
+            source.writePrefix(into: &prefix)
+            if !prefix.isEmpty {
+                connection.framing = { _, output in output += prefix }
+            } else if connection.framing != nil {
+                connection.framing = nil
+            }
+            return image
+        }
+        guard source.isFinished else { return nil }
+        finish()
+        return nil
+    }
+
+    func checkTime(_ now: Instant) {
+        if let upgraded { return upgraded.checkTime(now) }
+        switch http.handleTimeout(at: now) {
+        case .wait: break
+        case .close: client.close("idle")
+        case .refuse(let error): refuse(error)
+        }
+    }
+
+    func ended(_ reason: String) {
+        isClosing = true
+        let last = exchange
+        exchange = nil
+        last?.end(reason)
+    }
+
+    /// The answer is complete: the next request, or the end.
+    private func finish() {
+        isSendingBody = false
+        let last = exchange
+        exchange = nil
+        last?.end("done")
+        client.server.loop.later { [weak self] in self?.goOn() }
+    }
+
+    private func goOn() {
+        guard connection.isOpen else { return }
+        if isClosing { return hangUp() }
+        takeInput()
+    }
+
+    private func refuse(_ error: RequestError) {
+        client.server.log.debug(
+            "refused",
+            ["client": client.id, "peer": connection.peer, "reason": error.reason]
+        )
+        var bytes: [UInt8] = []
+        _ = http.respond(Response(refusing: error), at: client.server.loop.now, date: Self.date, into: &bytes)
+        isClosing = true
+        connection.sendUnframed(bytes)
+        client.server.loop.later { [weak self] in self?.hangUp() }
+    }
+
+    private func hangUp() {
+        guard isClosing, exchange == nil, connection.pendingBytes == 0 else { return }
+        client.hangUp("the answer was the last one")
+    }
+
+    /// Seconds since 1970 UTC.
+    private static var date: Int64 { Clock.realtimeNanoseconds() / 1_000_000_000 }
+}
