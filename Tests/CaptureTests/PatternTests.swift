@@ -71,6 +71,38 @@ import Testing
         }
     }
 
+    @Test("brightness and contrast change the bars, and leave the stamp readable") func tone() throws {
+        let painter = try PatternPainter(width: 320, height: 180, frameRate: 30, name: "cam")
+        let moment = PatternPainter.Moment(utc: Self.utc, number: 1, elapsed: 0)
+        let level = { (picture: PictureBuffer) in picture.withReadOnlyPlane(0) { $0[100] } }
+        let normal = level(try painter.paint(moment))
+
+        painter.setTone(brightness: 20, contrast: 100)
+        let bright = try painter.paint(moment)
+        painter.setTone(brightness: 0, contrast: 0)
+        let flat = level(try painter.paint(moment))
+        painter.setTone(brightness: 0, contrast: 100)
+
+        #expect(level(bright) == normal + 20)
+        #expect(Self.read(bright)?.milliseconds == UInt64(Self.utc / 1_000_000))
+        #expect(flat == 128)
+        #expect(level(try painter.paint(moment)) == normal)
+    }
+
+    @Test("a control takes what its range has, and no more")
+    func controlLimits() {
+        let gain = CameraControl("gain", "Gain", .integer(0...10, step: 5))
+        let menu = CameraControl("mode", "Mode", .menu([.init(1, "manual"), .init(3, "auto")]))
+
+        #expect(gain.problem(with: 10) == nil)
+        #expect(gain.problem(with: 11) != nil)
+        #expect(gain.problem(with: 3) != nil)
+        #expect(menu.problem(with: 3) == nil)
+        #expect(menu.problem(with: 2) != nil)
+        #expect(CameraControl("on", "On", .boolean).problem(with: 2) != nil)
+        #expect(CameraControl("t", "T", .integer(0...9, step: 1), isReadOnly: true).problem(with: 1) != nil)
+    }
+
     private static func read(_ picture: PictureBuffer) -> PatternStamp? {
         picture.withReadOnlyPlane(0) { luma in
             PatternStamp(

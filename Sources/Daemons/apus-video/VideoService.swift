@@ -337,6 +337,15 @@ final class VideoService {
 
     // MARK: Control
 
+    /// What can be set of the source now.
+    var sourceControls: [CameraControl] { session?.controls ?? [] }
+
+    /// Sets one of `sourceControls`.
+    func setSourceControl(_ name: String, _ value: Int) throws(CameraControlError) {
+        guard let session else { throw .unavailable("the source is idle") }
+        try session.setControl(name, value)
+    }
+
     /// Takes over what may change while running; false if something else changed.
     private func reload(_ new: Configuration) -> Bool {
         guard let changed = new.camera(camera.name), changed.source == camera.source, changed.encoder == camera.encoder,

@@ -9,6 +9,7 @@ import Media
 extension VideoService {
     /// Adds the camera's verbs to the control socket.
     func addVerbs() {
+        addControlVerbs()
         let names = video.map(\.name)
         guard !names.isEmpty else { return }
         let stream = Argument("stream", .choice(names), "Which stream.")

@@ -74,6 +74,8 @@ package final class CaptureSession {
     private var sound = Timeline()
     private var isDiscontinuous = false
     private let pulled = PullMemory()
+    /// What was set by `setControl`, in that order; set again whenever the source comes back.
+    private var chosen: [(name: String, value: Int)] = []
 
     /// Makes a session that has not started; `standardInput` is what `stdin:` reads from, `ring` tells the socket of each
     /// of the camera's rings, and `agent` is how this program is called in front of servers.
@@ -113,6 +115,22 @@ package final class CaptureSession {
     /// Asks who codes the source's frames for a keyframe soon, if that can be asked.
     package func requestKeyframe() { source?.requestKeyframe() }
 
+    /// What can be set of the source, with the values of this moment; empty while it is lost.
+    package var controls: [CameraControl] { source?.controls ?? [] }
+
+    /// Sets a control, now and whenever the source comes back.
+    package func setControl(_ name: String, _ value: Int) throws(CameraControlError) {
+        guard let source else { throw .unavailable("the source is not there") }
+        guard let control = source.controls.first(where: { $0.name == name }) else {
+            throw .unknown("the source has no control \"\(name)\"")
+        }
+        if let problem = control.problem(with: value) { throw problem }
+        try source.setControl(name, value)
+        guard control.kind != .button else { return }
+        chosen.removeAll { $0.name == name }
+        chosen.append((name, value))
+    }
+
     /// How pulling from a server goes; nil for other sources, and while there is no connection.
     package var pull: PullReport? { (source as? PullSource)?.report }
 
@@ -140,6 +158,8 @@ package final class CaptureSession {
             },
             live: { [unowned self] format in
                 backoff.succeeded(at: loop.now)
+                // A control that the source does not have any more is no reason to do without its frames.
+                for (name, value) in chosen { try? self.source?.setControl(name, value) }
                 change(.live(format))
             },
             waits: { [unowned self] reason in change(.lost(reason: reason)) },

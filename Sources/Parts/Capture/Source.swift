@@ -108,9 +108,19 @@ protocol Source: AnyObject {
 
     /// Asks who codes the frames for a keyframe soon, if that can be asked.
     func requestKeyframe()
+
+    /// What can be set, with the values of this moment.
+    var controls: [CameraControl] { get }
+
+    /// Sets one of `controls` to a value that it can take.
+    func setControl(_ name: String, _ value: Int) throws(CameraControlError)
 }
 
 extension Source {
     var comesBack: Bool { false }
     func requestKeyframe() {}
+    var controls: [CameraControl] { [] }
+    func setControl(_ name: String, _ value: Int) throws(CameraControlError) {
+        throw .unknown("the source has no control \(name)")
+    }
 }

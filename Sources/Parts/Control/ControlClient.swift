@@ -53,22 +53,16 @@ package final class ControlClient {
     /// - Returns: the reply's `ok`.
     package func request(_ verb: String, _ arguments: [JSON.Member] = []) throws(ControlClientError) -> JSON {
         lastID += 1
-        let id = JSON.integer(lastID)
-        try send(.object([JSON.Member("id", id), JSON.Member("do", .string(verb))] + arguments))
+        try send(ControlMessage.request(lastID, verb, arguments))
         let deadline = Clock.monotonic() + timeout
         while true {
-            let answer = try next(until: deadline)
+            let message = try ControlMessage(try next(until: deadline))
             // Events and answers to requests that were given up on may stand before it.
-            guard answer["id"] == id else { continue }
-            if let value = answer["ok"] { return value }
-            guard let error = answer["error"] else { throw .malformed("neither ok nor error") }
-            throw .refused(
-                ControlError(
-                    error["code"]?.string.flatMap(ControlError.Code.init) ?? .failed,
-                    key: error["key"]?.string,
-                    error["message"]?.string ?? ""
-                )
-            )
+            guard case .reply(lastID, let result) = message else { continue }
+            switch result {
+            case .success(let value): return value
+            case .failure(let error): throw .refused(error)
+            }
         }
     }
 
@@ -93,10 +87,8 @@ package final class ControlClient {
         }
     }
 
-    private func send(_ request: JSON) throws(ControlClientError) {
-        var bytes: [UInt8] = []
-        request.write(to: &bytes)
-        bytes.append(UInt8(ascii: "\n"))
+    private func send(_ request: [UInt8]) throws(ControlClientError) {
+        var bytes = request
         let deadline = Clock.monotonic() + timeout
         while !bytes.isEmpty {
             switch try? Socket.send(socket.raw, bytes.span) {

@@ -46,6 +46,10 @@ package enum ArgumentType: Sendable, Equatable {
     case choice([String])
     /// An array of the named words.
     case choices([String])
+    /// An array of any texts.
+    case texts
+    /// A number, a truth value or a text: what it must be depends on another argument.
+    case value
 
     /// What a value must be, for errors and for help.
     package var expectation: String {
@@ -56,6 +60,8 @@ package enum ArgumentType: Sendable, Equatable {
         case .number(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
         case .choice(let names): "one of \(names.joined(separator: ", "))"
         case .choices(let names): "a list of \(names.joined(separator: ", "))"
+        case .texts: "a list of texts"
+        case .value: "a number, true, false or a text"
         }
     }
 }
@@ -93,7 +99,8 @@ package struct Arguments: Sendable {
     /// A list of words; nil if it was left out.
     package func texts(_ name: String) -> [String]? { value(name)?.elements.compactMap(\.string) }
 
-    private func value(_ name: String) -> JSON? { values.first { $0.name == name }?.value }
+    /// Any value, as it came; nil if it was left out.
+    package func value(_ name: String) -> JSON? { values.first { $0.name == name }?.value }
 }
 
 /// One thing that a daemon can be told to do.
@@ -175,6 +182,13 @@ package struct Verb {
             } else {
                 isOfType = false
             }
+        case .texts:
+            if case .array(let elements) = value {
+                isOfType = elements.allSatisfy { $0.string != nil }
+            } else {
+                isOfType = false
+            }
+        case .value: isOfType = value.number != nil || value.boolean != nil || value.string != nil
         }
         guard isOfType else {
             throw ControlError(
@@ -203,6 +217,8 @@ extension ArgumentType {
         case .number: "number"
         case .choice: "choice"
         case .choices: "choices"
+        case .texts: "texts"
+        case .value: "value"
         }
     }
 }

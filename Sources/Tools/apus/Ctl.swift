@@ -119,7 +119,10 @@ enum Ctl {
             case "integer": Int(value).map { .integer($0) } ?? .string(value)
             case "number": Double(value).map { JSON($0) } ?? .string(value)
             case "boolean": booleans[value].map { .boolean($0) } ?? .string(value)
-            case "choices": .array(value.split(separator: ",").map { .string(String($0)) })
+            case "choices", "texts": .array(value.split(separator: ",").map { .string(String($0)) })
+            case "value":
+                Int(value).map { .integer($0) } ?? Double(value).map { JSON($0) }
+                    ?? (["true": true, "false": false][value].map { .boolean($0) } ?? .string(value))
             default: .string(value)
             }
         return JSON.Member(name, json)

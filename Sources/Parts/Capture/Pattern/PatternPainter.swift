@@ -18,6 +18,9 @@ package final class PatternPainter {
     private var sheets: [Sheet] = []
     private var large: StrokeFont
     private let cameraName: String
+    private let frameRate: Int
+    private var brightness = 0
+    private var contrast = 100
 
     /// What is painted of one frame.
     package struct Moment: Sendable {
@@ -39,9 +42,20 @@ package final class PatternPainter {
     package init(width: Int, height: Int, frameRate: Int, name: String) throws(EncodeError) {
         layout = PatternLayout(width: width, height: height)
         cameraName = name
+        self.frameRate = frameRate
         background = try PictureBuffer(width: width, height: height)
         large = StrokeFont(capitalHeight: layout.largeCapital)
-        paintBackground(frameRate: frameRate)
+        paintBackground()
+    }
+
+    /// Makes bars and ramp brighter or darker, from -100 to 100, and their contrast weaker or stronger, in per cent.
+    ///
+    /// Text, ball and stamp stay as they are.
+    package func setTone(brightness: Int, contrast: Int) {
+        self.brightness = brightness
+        self.contrast = contrast
+        paintBackground()
+        sheets.removeAll()
     }
 
     /// Paints one frame. The picture is the receiver's until it lets go of it.
@@ -199,7 +213,7 @@ package final class PatternPainter {
 
     // MARK: What stays
 
-    private func paintBackground(frameRate: Int) {
+    private func paintBackground() {
         let panel = layout.panelTop
         let ramp = layout.rampTop
         for plane in 0..<3 {
@@ -212,9 +226,9 @@ package final class PatternPainter {
                         let x = column << shift
                         bytes[row * stride + column] =
                             if y < ramp {
-                                PatternLayout.bars[min(7, x * 8 / layout.width)][plane]
+                                tone(PatternLayout.bars[min(7, x * 8 / layout.width)][plane], plane)
                             } else if y < panel {
-                                plane == 0 ? UInt8(16 + 219 * x / max(1, layout.width - 1)) : 128
+                                plane == 0 ? tone(UInt8(16 + 219 * x / max(1, layout.width - 1)), 0) : 128
                             } else {
                                 plane == 0 ? PatternLayout.panel : 128
                             }
@@ -231,6 +245,12 @@ package final class PatternPainter {
         small.write(title, at: (layout.margin, layout.footTop), ink: grey, on: background)
         let shape = Array("\(layout.width)*\(layout.height)  \(frameRate) FPS".utf8)
         small.write(shape, at: (right - small.width(of: shape), layout.footTop), ink: grey, on: background)
+    }
+
+    /// A level of the bars or the ramp, made brighter and of more contrast as is wanted.
+    private func tone(_ level: UInt8, _ plane: Int) -> UInt8 {
+        let offset = (Int(level) - 128) * contrast / 100 + (plane == 0 ? brightness : 0)
+        return UInt8(min(240, max(16, 128 + offset)))
     }
 
     private static func fill(_ bytes: inout MutableSpan<UInt8>, _ range: Range<Int>, _ level: UInt8) {

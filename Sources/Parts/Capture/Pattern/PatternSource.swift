@@ -20,6 +20,13 @@ final class PatternSource: Source {
     private var began = Instant.zero
     private var number: UInt64 = 0
     var wantsPictures = true
+    private(set) var controls = [
+        CameraControl("brightness", "Brightness", .integer(-100...100, step: 1)),
+        CameraControl("contrast", "Contrast", .integer(0...200, step: 1), standard: 100, value: 100),
+        CameraControl("speed", "Speed of the ball", .integer(0...400, step: 1), standard: 100, value: 100),
+    ]
+    /// Where the ball is on its way, and the frame's instant for which that holds.
+    private var phase = (seconds: 0.0, at: Instant.zero)
 
     init(loop: EventLoop, size: PictureSize, frameRate: Int, name: String) {
         self.loop = loop
@@ -36,6 +43,7 @@ final class PatternSource: Source {
         }
         self.output = output
         began = loop.now
+        phase = (0, began)
         output.live(CaptureFormat(codec: nil, size: size, frameRate: Rational(UInt32(frameRate)), name: "test pattern"))
         schedule()
     }
@@ -44,6 +52,17 @@ final class PatternSource: Source {
         timer?.cancel()
         output = nil
     }
+
+    func setControl(_ name: String, _ value: Int) throws(CameraControlError) {
+        guard let index = controls.firstIndex(where: { $0.name == name }) else {
+            throw .unknown("the pattern has no control \(name)")
+        }
+        guard controls[index].value != value else { return }
+        controls[index].value = value
+        if name != "speed" { painter?.setTone(brightness: control("brightness"), contrast: control("contrast")) }
+    }
+
+    private func control(_ name: String) -> Int { controls.first { $0.name == name }?.value ?? 0 }
 
     /// The instant of a frame: frames lie on a grid, so that their times do not jitter with the loop.
     private func instant(of number: UInt64) -> Instant {
@@ -71,11 +90,12 @@ final class PatternSource: Source {
 
     private func paint() {
         let captured = instant(of: number)
+        phase = (phase.seconds + (captured - phase.at).seconds * Double(control("speed")) / 100, captured)
         let age = (Clock.monotonic() - captured).nanoseconds
         let moment = PatternPainter.Moment(
             utc: Clock.realtimeNanoseconds() - age,
             number: number,
-            elapsed: (captured - began).seconds
+            elapsed: phase.seconds
         )
         do {
             guard let picture = try painter?.paint(moment) else { return }
