@@ -65,6 +65,23 @@ class LifecycleTest(unittest.TestCase):
             self.assertIsNone(viewer.ended)
             self.assertLess(longest_gap([frame.arrived for frame in viewer.frames(since=began - 0.5)]), 0.3)
 
+    def test_a_daemon_stopped_by_a_signal_is_replaced_within_two_seconds(self):
+        with (
+            Apus(cameras={"cam": SOURCE}) as apus,
+            RTSPClient(apus.rtsp("cam")) as rtsp,
+            MJPEGClient(apus.http_port, "/cam/mjpeg") as mjpeg,
+        ):
+            rtsp.play()
+            time.sleep(1)
+            stopped = apus.pid("apus-video")
+            os.kill(stopped, signal.SIGSTOP)
+            began = time.monotonic()
+            until(lambda: apus.pid("apus-video") not in (None, stopped), 5, "another apus-video", interval=0.01)
+            time.sleep(2)
+
+            self.assertLess(longest_gap([frame.arrived for frame in rtsp.frames(since=began - 0.5)]), 2)
+            self.assertLess(longest_gap(mjpeg.arrivals(since=began - 0.5)), 2)
+
     def test_apus_video_killed_and_viewers_go_on_over_the_same_connection(self):
         with (
             Apus(cameras={"cam": SOURCE}) as apus,

@@ -97,6 +97,46 @@ struct SupervisorTests {
         try bench.stop()
     }
 
+    @Test("a child that is stopped by a signal and does not go on is killed and started again")
+    func stopped() throws {
+        let bench = try Bench { $0.stopped = .milliseconds(100) }
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+        let first = try #require(bench.report("one")?.pid)
+        bench.supervisor.checkStopped()
+
+        try Process.signal(.stop, to: first)
+        #expect(
+            try bench.turn {
+                bench.supervisor.checkStopped()
+                return bench.report("one").map { $0.pid != first && $0.state == .running } ?? false
+            }
+        )
+
+        #expect(bench.report("one")?.lastEnd == .killed(signal: 9))
+        try bench.stop()
+    }
+
+    @Test("a child that is stopped and goes on in time is left alone")
+    func resumed() throws {
+        let bench = try Bench { $0.stopped = .milliseconds(200) }
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+        let pid = try #require(bench.report("one")?.pid)
+
+        try Process.signal(.stop, to: pid)
+        #expect(try bench.turn { Process.isStopped(pid) })
+        bench.supervisor.checkStopped()
+        try Process.signal(.resume, to: pid)
+        #expect(try bench.turn { !Process.isStopped(pid) })
+        let resumed = Clock.monotonic()
+        #expect(try bench.turn { Clock.monotonic() - resumed > .milliseconds(400) })
+
+        #expect(bench.report("one")?.pid == pid)
+        #expect(bench.report("one")?.restarts == 0)
+        try bench.stop()
+    }
+
     @Test("a child that keeps crashing waits longer each time")
     func backoff() throws {
         let bench = try Bench()

@@ -49,6 +49,13 @@ int apus_reap(int pid, int *status) {
     return result > 0 ? 1 : result;
 }
 
+int apus_is_stopped(int pid) {
+    siginfo_t info = {0};
+    /* WNOWAIT: asking changes nothing, and it is the present state that counts. */
+    if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) < 0) return -1;
+    return info.si_pid == pid;
+}
+
 int apus_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 int apus_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

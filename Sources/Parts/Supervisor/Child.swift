@@ -94,6 +94,8 @@ final class ChildRun {
     private let descriptor: FileDescriptor
     private var watches: [Watch] = []
     private var deadline: LoopTimer?
+    /// Runs while the child is stopped by a signal.
+    private var stillness: LoopTimer?
     private let onReady: () -> Void
 
     init(
@@ -142,10 +144,24 @@ final class ChildRun {
         }
     }
 
+    /// Notices a child that was stopped by a signal (SIGSTOP): it cannot say so itself, and its clients wait.
+    ///
+    /// It has a moment to go on, for those who look into a process that way.
+    func checkStopped() {
+        guard stillness == nil, !isStopping, Process.isStopped(pid) else { return }
+        stillness = host.loop.timer(after: host.times.stopped) { [unowned self] in
+            stillness = nil
+            guard Process.isStopped(pid) else { return }
+            host.log.error("stopped by a signal; killed", ["child": name, "after": host.times.stopped])
+            signal(.kill)
+        }
+    }
+
     /// Lets go of everything that belongs to the run, and of what the child may have left in its process group.
     func close() {
         signal(.kill)
         deadline?.cancel()
+        stillness?.cancel()
         for watch in watches { watch.cancel() }
         watches.removeAll()
         File.remove(socketPath)

@@ -68,7 +68,9 @@ package struct SupervisorTimes: Sendable {
     /// From the polite to the impolite end of one stage.
     package var stop = Duration.milliseconds(800)
     /// A ready child must give a sign of life so often.
-    package var watchdog = Duration.seconds(20)
+    package var watchdog = Duration.seconds(10)
+    /// A child that was stopped by a signal must go on after that long.
+    package var stopped = Duration.milliseconds(500)
 
     package init() {}
 }

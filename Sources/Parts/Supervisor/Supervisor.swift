@@ -101,6 +101,9 @@ package final class Supervisor {
         return true
     }
 
+    /// Looks for children that were stopped by a signal; to be called when the kernel tells of a child (SIGCHLD).
+    package func checkStopped() { for child in children { child.run?.checkStopped() } }
+
     private func child(_ name: String) -> Child? { children.first { $0.plan.name == name && !$0.isUnwanted } }
 
     private func begin(_ child: Child) {

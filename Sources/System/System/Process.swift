@@ -96,6 +96,9 @@ package enum Process {
         return status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: status & 0x7F)
     }
 
+    /// True if the child is stopped by a signal now. C: `waitid(WSTOPPED | WNOWAIT)`.
+    package static func isStopped(_ pid: Int32) -> Bool { apus_is_stopped(pid) == 1 }
+
     /// Reaps one ended child of which nobody knows, as a subreaper must; nil when there is none.
     package static func reapAny() -> (pid: Int32, status: ExitStatus)? {
         var status: Int32 = 0

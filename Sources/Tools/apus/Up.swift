@@ -41,6 +41,8 @@ final class Up {
     private let log: Logger
     private let supervisor: Supervisor
     private let control: ControlServer
+    /// Who started this process, if it wants to know how it goes: systemd.
+    private let notifier = Notifier()
     private let started = Clock.monotonic()
     private var configuration: Configuration
     /// The ports that were taken where the configuration leaves the choice open, by protocol.
@@ -115,6 +117,9 @@ final class Up {
         supervisor.onChange = { [unowned self] report in if report.state != .running { relay.pass() } }
         for plan in plans { supervisor.start(plan) }
         loop.timer(after: .seconds(5)) { [relay] in relay.pass() }
+        if let interval = notifier.watchdogInterval {
+            loop.timer(every: interval / 2) { [notifier] in notifier.send("WATCHDOG=1") }
+        }
         try loop.run()
         control.close()
         relay.drain()
@@ -124,7 +129,9 @@ final class Up {
 
     private func handle(_ signal: Signal) {
         switch signal {
-        case .child: while let (pid, status) = Process.reapAny() { supervisor.noteEnd(pid, status) }
+        case .child:
+            while let (pid, status) = Process.reapAny() { supervisor.noteEnd(pid, status) }
+            supervisor.checkStopped()
         case .hangUp:
             do throws(Failure) {
                 try reload()
@@ -136,6 +143,7 @@ final class Up {
     }
 
     private func stop() {
+        notifier.send("STOPPING=1")
         supervisor.stop { [unowned self] in loop.stop() }
     }
 
@@ -153,7 +161,7 @@ final class Up {
         let table = AddressTable(configuration, listeners: listeners, troubles: troubles())
         // That nobody reads the table harms nobody.
         _ = try? Terminal.write(table.text)
-        Notifier().send("READY=1")
+        notifier.send("READY=1", "STATUS=\(configuration.cameras.count) cameras")
     }
 
     private func failed(_ child: String, _ code: Int32) {

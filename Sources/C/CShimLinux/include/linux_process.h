@@ -22,6 +22,8 @@ int apus_spawn_process(const struct apus_spawn *spawn);
 int apus_pidfd(int pid);
 /// waitpid without blocking: 1 if the process has ended (its status in `status`), 0 if it runs.
 int apus_reap(int pid, int *status);
+/// 1 if the child is stopped by a signal now, 0 if it runs or has ended.
+int apus_is_stopped(int pid);
 /// Makes orphaned descendants children of this process: PR_SET_CHILD_SUBREAPER.
 int apus_become_subreaper(void);
 /// Asks for `signal` when the parent dies: PR_SET_PDEATHSIG.
