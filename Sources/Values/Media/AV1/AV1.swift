@@ -92,13 +92,25 @@ package enum AV1 {
         /// The largest picture, in pixels.
         package var width: UInt32
         package var height: UInt32
+        /// How samples are coded; that of the usual 8 bits in 4:2:0 where it cannot be read.
+        package var colour = Colour()
 
-        /// Parses an OBU's payload as far as the picture's size.
+        /// What `color_config` says of samples (§5.5.2).
+        package struct Colour: Sendable, Hashable {
+            package var depth: UInt8 = 8
+            package var isMonochrome = false
+            package var isSubsampledX = true
+            package var isSubsampledY = true
+            package var samplePosition: UInt8 = 0
+        }
+
+        /// Parses an OBU's payload as far as the colours.
         package init(parsing payload: Span<UInt8>) throws(WireError) {
             var bits = BitReader(payload)
             profile = try UInt8(bits.bits(3))
             try bits.skip(1)  // still_picture
-            if try bits.bit() {  // reduced_still_picture_header
+            let isReduced = try bits.bit()
+            if isReduced {  // reduced_still_picture_header
                 level = try UInt8(bits.bits(5))
             } else {
                 var modelBits: Int?
@@ -125,6 +137,54 @@ package enum AV1 {
             let heightBits = try Int(bits.bits(4)) + 1
             width = try UInt32(bits.bits(widthBits)) + 1
             height = try UInt32(bits.bits(heightBits)) + 1
+            do throws(WireError) {
+                try Self.skipTools(isReduced: isReduced, &bits)
+                colour = try Self.colour(profile: profile, &bits)
+            } catch {
+                colour = Colour()
+            }
+        }
+
+        /// Moves from the picture's size to `color_config` (§5.5.1).
+        private static func skipTools(isReduced: Bool, _ bits: inout BitReader) throws(WireError) {
+            if !isReduced, try bits.bit() { try bits.skip(7) }  // frame_id_numbers_present_flag
+            try bits.skip(3)  // superblock size, filter_intra, intra_edge_filter
+            if !isReduced {
+                try bits.skip(4)  // interintra, masked compound, warped motion, dual filter
+                let hasOrderHint = try bits.bit()
+                if hasOrderHint { try bits.skip(2) }
+                // seq_choose_screen_content_tools, seq_force_screen_content_tools
+                let choosesTools = try bits.bit()
+                let forcesTools = try choosesTools ? true : bits.bit()
+                if forcesTools, try !bits.bit() { try bits.skip(1) }  // seq_choose_integer_mv
+                if hasOrderHint { try bits.skip(3) }
+            }
+            try bits.skip(3)  // superres, cdef, restoration
+        }
+
+        private static func colour(profile: UInt8, _ bits: inout BitReader) throws(WireError) -> Colour {
+            var colour = Colour()
+            let isHigh = try bits.bit()
+            let isTwelve = try profile == 2 && isHigh ? bits.bit() : false
+            colour.depth = isTwelve ? 12 : isHigh ? 10 : 8
+            colour.isMonochrome = try profile == 1 ? false : bits.bit()
+            // BT.709 primaries, sRGB transfer, identity matrix: RGB, which is never subsampled.
+            let isRGB = try bits.bit() ? bits.bits(24) == 0x01_0D_00 : false
+            if colour.isMonochrome { return colour }
+            if isRGB {
+                (colour.isSubsampledX, colour.isSubsampledY) = (false, false)
+                return colour
+            }
+            try bits.skip(1)  // color_range
+            switch profile {
+            case 0: break
+            case 1: (colour.isSubsampledX, colour.isSubsampledY) = (false, false)
+            default:
+                colour.isSubsampledX = try colour.depth == 12 ? bits.bit() : true
+                colour.isSubsampledY = try colour.depth == 12 && colour.isSubsampledX ? bits.bit() : false
+            }
+            if colour.isSubsampledX, colour.isSubsampledY { colour.samplePosition = try UInt8(bits.bits(2)) }
+            return colour
         }
 
         /// Moves past `uvlc()` (§4.10.3).

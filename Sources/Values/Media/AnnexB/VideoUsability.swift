@@ -29,6 +29,16 @@ struct Cropping {
     }
 }
 
+/// The bit depths of a sequence parameter set.
+enum BitDepth {
+    /// Reads `bit_depth_…_minus8`; more than 16 bits there are not.
+    static func read(_ bits: inout BitReader) throws(WireError) -> UInt8 {
+        let beyond = try bits.exponentialGolomb()
+        guard beyond <= 8 else { throw .invalid(field: "bit depth beyond 8", value: UInt64(beyond)) }
+        return UInt8(8 + beyond)
+    }
+}
+
 /// The part of the VUI that H.264 §E.1.1 and H.265 §E.2.1 have in common.
 enum VideoUsability {
     /// Moves past aspect ratio, overscan, video signal type and chroma location.

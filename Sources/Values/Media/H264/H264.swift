@@ -31,6 +31,11 @@ package enum H264 {
         /// Picture size in pixels, cropped.
         package var width: UInt32
         package var height: UInt32
+        /// chroma_format_idc: 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+        package var chromaFormat: UInt8
+        /// Bits of a sample of luma and of chroma.
+        package var lumaDepth: UInt8
+        package var chromaDepth: UInt8
         /// Frames per second from the VUI; nil if it does not say.
         package var frameRate: Rational?
 
@@ -56,7 +61,8 @@ package enum H264 {
             level = try UInt8(bits.bits(8))
             identifier = try bits.exponentialGolomb()
             guard identifier < 32 else { throw .invalid(field: "seq_parameter_set_id", value: UInt64(identifier)) }
-            let chroma = try H264.chromaFormat(profile: profile, &bits)
+            let (chroma, luma, colour) = try H264.sampleFormat(profile: profile, &bits)
+            (chromaFormat, lumaDepth, chromaDepth) = (UInt8(min(chroma, 3)), luma, colour)
             try H264.skipPictureOrder(&bits)
             _ = try bits.exponentialGolomb()  // max_num_ref_frames
             try bits.skip(1)  // gaps_in_frame_num_value_allowed_flag
@@ -83,24 +89,28 @@ package enum H264 {
         }
     }
 
-    /// Reads the fields of the high profiles and answers chroma_format_idc, 4 for separate colour planes.
-    private static func chromaFormat(profile: UInt8, _ bits: inout BitReader) throws(WireError) -> UInt32 {
+    /// Reads the fields of the high profiles and answers chroma_format_idc, 4 for separate colour planes, and the bits
+    /// of a sample of luma and of chroma.
+    private static func sampleFormat(
+        profile: UInt8,
+        _ bits: inout BitReader
+    ) throws(WireError) -> (chroma: UInt32, lumaDepth: UInt8, chromaDepth: UInt8) {
         switch profile {
         case 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135: break
-        default: return 1
+        default: return (1, 8, 8)
         }
         var chroma = try bits.exponentialGolomb()
         guard chroma <= 3 else { throw .invalid(field: "chroma_format_idc", value: UInt64(chroma)) }
         let lists = chroma == 3 ? 12 : 8
         if chroma == 3, try bits.bit() { chroma = 4 }
-        _ = try bits.exponentialGolomb()  // bit_depth_luma_minus8
-        _ = try bits.exponentialGolomb()  // bit_depth_chroma_minus8
+        let luma = try BitDepth.read(&bits)
+        let colour = try BitDepth.read(&bits)
         try bits.skip(1)  // qpprime_y_zero_transform_bypass_flag
-        guard try bits.bit() else { return chroma }  // seq_scaling_matrix_present_flag
+        guard try bits.bit() else { return (chroma, luma, colour) }  // seq_scaling_matrix_present_flag
         for list in 0..<lists where try bits.bit() {
             try skipScalingList(count: list < 6 ? 16 : 64, &bits)
         }
-        return chroma
+        return (chroma, luma, colour)
     }
 
     private static func skipScalingList(count: Int, _ bits: inout BitReader) throws(WireError) {

@@ -36,6 +36,14 @@ package enum H265 {
         /// Picture size in pixels, cropped.
         package var width: UInt32
         package var height: UInt32
+        /// chroma_format_idc: 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+        package var chromaFormat: UInt8
+        /// Bits of a sample of luma and of chroma; 8 where what is behind the picture size is broken.
+        package var lumaDepth: UInt8 = 8
+        package var chromaDepth: UInt8 = 8
+        /// How many temporal sub-layers there are at most, and whether each nests in the one below.
+        package var subLayers: UInt8
+        package var isNested: Bool
         /// Frames per second from the VUI; nil if it does not say.
         package var frameRate: Rational?
 
@@ -53,7 +61,8 @@ package enum H265 {
             try bits.skip(4)  // sps_video_parameter_set_id
             let subLayers = try Int(bits.bits(3))
             guard subLayers < 7 else { throw .invalid(field: "sps_max_sub_layers_minus1", value: 7) }
-            try bits.skip(1)  // sps_temporal_id_nesting_flag
+            self.subLayers = UInt8(subLayers + 1)
+            isNested = try bits.bit()
             profileSpace = try UInt8(bits.bits(2))
             isHighTier = try bits.bit()
             profile = try UInt8(bits.bits(5))
@@ -65,6 +74,7 @@ package enum H265 {
             guard identifier < 16 else { throw .invalid(field: "sps_seq_parameter_set_id", value: UInt64(identifier)) }
             let chroma = try bits.exponentialGolomb()
             guard chroma <= 3 else { throw .invalid(field: "chroma_format_idc", value: UInt64(chroma)) }
+            chromaFormat = UInt8(chroma)
             if chroma == 3 { try bits.skip(1) }
             let codedWidth = try UInt64(bits.exponentialGolomb())
             let codedHeight = try UInt64(bits.exponentialGolomb())
@@ -72,6 +82,8 @@ package enum H265 {
             width = try crop.apply(to: codedWidth, crop.left, crop.right, unit: chroma == 1 || chroma == 2 ? 2 : 1)
             height = try crop.apply(to: codedHeight, crop.top, crop.bottom, unit: chroma == 1 ? 2 : 1)
             do throws(WireError) {
+                lumaDepth = try BitDepth.read(&bits)
+                chromaDepth = try BitDepth.read(&bits)
                 try H265.skipCodingTools(subLayers: subLayers, &bits)
                 frameRate = try H265.frameRate(&bits)
             } catch {
@@ -91,10 +103,8 @@ package enum H265 {
         try bits.skip(2 * (8 - count) + length)
     }
 
-    /// Moves from the bit depths to the VUI (§7.3.2.2.1).
+    /// Moves from behind the bit depths to the VUI (§7.3.2.2.1).
     private static func skipCodingTools(subLayers: Int, _ bits: inout BitReader) throws(WireError) {
-        _ = try bits.exponentialGolomb()  // bit_depth_luma_minus8
-        _ = try bits.exponentialGolomb()  // bit_depth_chroma_minus8
         let orderBits = try Int(bits.exponentialGolomb()) + 4
         guard orderBits <= 16 else { throw .invalid(field: "log2_max_pic_order_cnt_lsb", value: UInt64(orderBits)) }
         let orderings = try bits.bit() ? subLayers + 1 : 1
