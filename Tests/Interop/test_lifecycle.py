@@ -65,6 +65,18 @@ class LifecycleTest(unittest.TestCase):
             self.assertIsNone(viewer.ended)
             self.assertLess(longest_gap([frame.arrived for frame in viewer.frames(since=began - 0.5)]), 0.3)
 
+    def test_a_daemon_that_crashes_is_back_within_two_seconds(self):
+        with Apus(cameras={"cam": SOURCE}) as apus:
+            for crash in (signal.SIGSEGV, signal.SIGILL, signal.SIGABRT):
+                with self.subTest(crash.name):
+                    crashed = apus.pid("apus-rtsp")
+                    os.kill(crashed, crash)
+                    began = time.monotonic()
+                    until(lambda: apus.pid("apus-rtsp") not in (None, crashed), 5, "another apus-rtsp", interval=0.01)
+                    until(lambda: apus.describes("cam"), 5, "RTSP answers again", interval=0.01)
+
+                    self.assertLess(time.monotonic() - began, 2)
+
     def test_a_daemon_stopped_by_a_signal_is_replaced_within_two_seconds(self):
         with (
             Apus(cameras={"cam": SOURCE}) as apus,

@@ -205,7 +205,9 @@ final class ChildRun {
     /// The environment with the child's own notification socket in it.
     private static func environment(_ common: [String], _ socket: String, _ watchdog: Duration) -> [String] {
         let ours = ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "APUS_RESTART="]
-        let kept = common.filter { entry in !ours.contains { entry.hasPrefix($0) } }
+        var kept = common.filter { entry in !ours.contains { entry.hasPrefix($0) } }
+        // The runtime's way of telling of a crash takes up to a minute, in which clients wait for the next process.
+        if !kept.contains(where: { $0.hasPrefix("SWIFT_BACKTRACE=") }) { kept.append("SWIFT_BACKTRACE=enable=no") }
         return kept + ["NOTIFY_SOCKET=\(socket)", "WATCHDOG_USEC=\(watchdog.nanoseconds / 1000)"]
     }
 }
