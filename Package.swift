@@ -90,9 +90,14 @@ let package = Package(
         module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
         module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]),
         module("Parts", "HTTP2", uses: ["Bytes", "HTTP", "CSysNGHTTP2"]),
-        module("Parts", "Metrics", uses: ["Bytes"]),
+        module("Parts", "Metrics", uses: ["Bytes", "Control"]),
         module("Parts", "Telemetry", uses: ["Bytes", "System"]),
-        module("Parts", "FanOut", uses: ["Bytes", "Media", "System", "Loop", "Log", "Ring", "Crypto"]),
+        module("Parts", "API", uses: ["Access", "Control", "HTTP"]),
+        module(
+            "Parts",
+            "FanOut",
+            uses: ["Bytes", "Media", "System", "Loop", "Log", "Ring", "Crypto", "Metrics"]
+        ),
         module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
         module(
@@ -111,6 +116,7 @@ let package = Package(
             "apus-video",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Config", "Control", "Log", "Daemon",
+                "Metrics",
             ]
         ),
         program(
@@ -118,7 +124,7 @@ let package = Package(
             "apus-rtsp",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "RTP", "RTSP", "SDP", "HTTP", "WebSocket",
-                "Crypto", "SRTP", "Access", "Config", "Control", "Log", "Daemon",
+                "Crypto", "SRTP", "Access", "Config", "Control", "Log", "Daemon", "Metrics",
             ]
         ),
         program(
@@ -126,7 +132,7 @@ let package = Package(
             "apus-http",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "HTTP2", "WebSocket", "MP4", "HLS",
-                "Crypto", "Access", "Metrics", "Telemetry", "Config", "Control", "Log", "Daemon",
+                "Crypto", "Access", "Metrics", "Telemetry", "API", "Config", "Control", "Log", "Daemon",
             ]
         ),
         program(
@@ -134,7 +140,7 @@ let package = Package(
             "apus",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor", "RTP",
-                "RTSP", "Player", "Access", "Crypto",
+                "RTSP", "Player", "Access", "Crypto", "API", "Metrics", "Telemetry",
             ]
         ),
         program(
@@ -153,7 +159,7 @@ let package = Package(
         tests("WebSocketTests", uses: ["Bytes", "HTTP", "WebSocket"]),
         tests("MP4Tests", uses: ["Bytes", "Media", "MP4", "HLS"]),
         tests("HTTP2Tests", uses: ["Bytes", "HTTP", "HTTP2"]),
-        tests("MetricsTests", uses: ["Bytes", "System", "Metrics", "Telemetry"]),
+        tests("MetricsTests", uses: ["Bytes", "System", "Control", "Metrics", "Telemetry", "API"]),
         tests("CryptoTests", uses: ["Bytes", "System", "Crypto", "SRTP", "RTP"]),
         tests("AccessTests", uses: ["Bytes", "Access", "Config", "Crypto", "HTTP", "System"]),
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
@@ -162,7 +168,7 @@ let package = Package(
         tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
-        tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut"]),
+        tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut", "Metrics"]),
         tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Config", "Ring", "Capture", "Encode"]),
     ]
 )

@@ -17,8 +17,10 @@ package enum Status: Int, Sendable {
     case requestTimeout = 408
     case contentTooLarge = 413
     case targetTooLong = 414
+    case unsupportedMediaType = 415
     case rangeNotSatisfiable = 416
     case expectationFailed = 417
+    case unprocessable = 422
     case upgradeRequired = 426
     case tooManyRequests = 429
     case fieldsTooLarge = 431
@@ -44,8 +46,10 @@ package enum Status: Int, Sendable {
         case .requestTimeout: "Request Timeout"
         case .contentTooLarge: "Content Too Large"
         case .targetTooLong: "URI Too Long"
+        case .unsupportedMediaType: "Unsupported Media Type"
         case .rangeNotSatisfiable: "Range Not Satisfiable"
         case .expectationFailed: "Expectation Failed"
+        case .unprocessable: "Unprocessable Content"
         case .upgradeRequired: "Upgrade Required"
         case .tooManyRequests: "Too Many Requests"
         case .fieldsTooLarge: "Request Header Fields Too Large"

@@ -127,6 +127,17 @@ package enum File {
         return unsafe stat(path, &status) == 0 ? Int(status.st_size) : nil
     }
 
+    /// The size of the file system that a path lies on, and what of it users may still fill, in bytes; nil if the path is
+    /// not there. C: `statvfs`.
+    package static func space(_ path: String) -> (total: Int, free: Int)? {
+        var status = statvfs()
+        // Safe: `status` is valid for the call.
+        guard unsafe statvfs(path, &status) == 0 else { return nil }
+        let block = Int(clamping: status.f_frsize)
+        let (total, isTooLarge) = Int(clamping: status.f_blocks).multipliedReportingOverflow(by: block)
+        return isTooLarge ? nil : (total, Int(clamping: status.f_bavail) * block)
+    }
+
     /// The user who owns a file or directory, nil if it is not there. C: `stat`.
     package static func owner(_ path: String) -> UInt32? {
         var status = stat()

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The types that several of the API's answers share.
+
+extension Schema {
+    /// The shared schemas by name, in the order of the document.
+    package static let shared: [(name: String, schema: Schema)] = [
+        (
+            "Error",
+            .object([
+                .always(
+                    "error",
+                    .object([
+                        .always("code", .text(), "What kind of fault it is; programs decide by it."),
+                        .sometimes("key", .text(), "The parameter or member that is at fault, if one is."),
+                        .always("message", .text(), "For people."),
+                    ])
+                )
+            ])
+        ),
+        (
+            "Camera",
+            .object([
+                .always("name", .text()), .always("online", .boolean, "False while the source is lost."),
+                .always("state", .choice(["live", "lost", "ended", "starting", "idle", "down"])),
+                .sometimes("reason", .text(), "Why the source is lost."),
+                .always("viewers", .integer(), "Of all transports."), .always("streams", .list(.shared("Stream"))),
+            ])
+        ),
+        (
+            "Stream",
+            .object([
+                .always("name", .choice(["main", "sub", "jpeg"])),
+                .always("online", .boolean, "True while frames of the source, not the slate's, come."),
+                .sometimes("state", .choice(["passthrough", "encoding", "idle", "slate"])),
+                .sometimes("codec", .text()), .sometimes("width", .integer()), .sometimes("height", .integer()),
+                .sometimes("fps", .number, "Measured; 0 for a stream that rests."),
+                .sometimes("bitrate", .integer(), "Bits per second, measured."),
+                .sometimes("age_ms", .integer(), "Age of the newest frame."),
+                .always("viewers", .map(.integer()), "How many watch, by transport."),
+            ])
+        ),
+        ("ControlValue", .any([.integer(), .number, .boolean, .text()])),
+        ("Controls", .object([.always("controls", .list(.shared("Control")))])),
+        (
+            "Control",
+            .object([
+                .always("name", .text()), .always("label", .text(), "For people."),
+                .always("group", .choice(["source", "encoder"])),
+                .always("type", .choice(["integer", "number", "boolean", "menu", "button"])),
+                .sometimes("value", .optional(.shared("ControlValue"))),
+                .sometimes("default", .optional(.shared("ControlValue"))), .sometimes("minimum", .number),
+                .sometimes("maximum", .number), .sometimes("step", .number), .sometimes("unit", .text()),
+                .sometimes("stream", .text()),
+                .sometimes(
+                    "choices",
+                    .list(.object([.always("value", .integer()), .always("label", .text())]))
+                ),
+                .always("read_only", .boolean), .always("active", .boolean, "False while another control decides."),
+            ])
+        ),
+        (
+            "Client",
+            .object([
+                .always("daemon", .text()), .always("id", .integer()), .always("peer", .text()),
+                .always("user", .optional(.text())), .always("camera", .optional(.text())),
+                .always("stream", .optional(.text())), .always("transport", .optional(.text())),
+                .always("state", .text()), .sometimes("seconds", .integer()), .sometimes("frames", .integer()),
+                .always("sent", .integer(), "Bytes."), .always("pending", .integer(), "Bytes."),
+                .always("drops", .integer(), "Frames that the client did not get."),
+                .sometimes("lag_ms", .number),
+            ])
+        ),
+        (
+            "Daemon",
+            .object([
+                .always("name", .text()), .always("program", .text()), .always("camera", .optional(.text())),
+                .always("state", .text(), "starting, running, stopping, waiting, failing, stopped."),
+                .always("pid", .optional(.integer())), .always("uptime", .optional(.number), "Seconds."),
+                .always("restarts", .integer()), .always("last_end", .optional(.text())),
+                .always("cpu", .optional(.number), "Processors used, 1 is one of them; null at first."),
+                .always("cpu_seconds", .optional(.number)),
+                .always("memory", .optional(.shared("Memory"))),
+            ])
+        ),
+        (
+            "Memory",
+            .object([
+                .always("resident", .integer(), "Bytes, shared ones in full."),
+                .always("pss", .optional(.integer()), "Bytes, shared ones by their part."),
+                .always("private", .optional(.integer()), "Bytes that no other process has."),
+            ])
+        ),
+        (
+            "System",
+            .object([
+                .always("model", .optional(.text())),
+                .always("cpu", .optional(.number), "Part of all processors' time that is used, 0 to 1; null at first."),
+                .always("cpus", .list(.object([.always("name", .text()), .always("usage", .optional(.number))]))),
+                .always("load", .optional(.number)),
+                .always("memory", .object([.always("total", .integer()), .always("available", .integer())])),
+                .always(
+                    "temperatures",
+                    .list(.object([.always("zone", .text()), .always("celsius", .number)]))
+                ),
+                .always("fans", .list(.object([.always("name", .text()), .always("rpm", .integer())]))),
+                .always("throttling", .optional(.list(.text())), "null on machines that do not tell."),
+                .always("under_voltage_since_boot", .optional(.boolean)),
+                .always(
+                    "disks",
+                    .list(
+                        .object([.always("path", .text()), .always("total", .integer()), .always("free", .integer())])
+                    )
+                ),
+                .always(
+                    "network",
+                    .list(
+                        .object([
+                            .always("interface", .text()), .always("received", .integer(), "Bytes."),
+                            .always("sent", .integer(), "Bytes."),
+                            .always("receive_rate", .optional(.number), "Bytes per second."),
+                            .always("send_rate", .optional(.number), "Bytes per second."),
+                        ])
+                    )
+                ),
+            ])
+        ),
+        (
+            "ConfigKey",
+            .object([
+                .always("key", .text(), "camera.cam.main.bitrate"), .always("value", .text()),
+                .always("default", .text()), .always("is_set", .boolean), .always("expects", .text()),
+                .always("effect", .choice(["live", "restart"])), .always("doc", .text()),
+            ])
+        ),
+        (
+            "ConfigChange",
+            .object([
+                .always("dry_run", .boolean), .always("changed", .list(.text()), "Keys whose value is another one."),
+                .always(
+                    "daemons",
+                    .list(
+                        .object([
+                            .always("name", .text()),
+                            .always("effect", .choice(["live", "restart", "start", "stop"])),
+                        ])
+                    )
+                ),
+                .always("interrupted", .list(.text()), "Streams that pause or end: cam/main."),
+                .always("viewers", .integer(), "Viewers that are affected."),
+            ])
+        ),
+        (
+            "Path",
+            .object([
+                .always("name", .text()), .always("confName", .text()), .always("ready", .boolean),
+                .always("readyTime", .optional(.text())), .always("tracks", .list(.text())),
+                .always("bytesReceived", .integer()), .always("bytesSent", .integer()),
+                .always("readers", .list(.object([.always("type", .text()), .always("id", .text())]))),
+            ])
+        ),
+    ]
+}
