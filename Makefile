@@ -54,10 +54,13 @@ stress: build ## prove on this machine that no torn frame is accepted: ThreadSan
 churn: build ## let 10,000 viewers of all transports come and go; the server has to be as before
 	APUS_CHURN=10000 $(PYTHON) -m Tests.Interop churn $(ARGS)
 
-install: ## copy the built programs under DESTDIR+PREFIX (run make build first)
+install: ## copy the built programs and the systemd unit under DESTDIR+PREFIX (run make build first)
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
 	install -D -t $(DESTDIR)$(PREFIX)/libexec/apus $(addprefix $(release)/,$(daemons))
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@bin@|$(PREFIX)/bin|' packaging/systemd/apus.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/apus.service
+	install -D -m 644 packaging/systemd/apus.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/apus.conf
 
 clean: ## remove everything that was built
 	rm -rf .build

@@ -63,6 +63,7 @@ let package = Package(
         library("CSysSRTP", pkgConfig: "libsrtp2"),
         library("CSysCrypt", pkgConfig: "libcrypt"),
         library("CSysNGHTTP2", pkgConfig: "libnghttp2"),
+        library("CSysSeccomp", pkgConfig: "libseccomp"),
 
         // MARK: Values: the standard library only
         module("Values", "Bytes"),
@@ -107,8 +108,9 @@ let package = Package(
                 "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "RTSP", "Player", "CShimLinux",
             ]
         ),
+        module("Parts", "Sandbox", uses: ["System", "CSysSeccomp"]),
         module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
-        module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "System"]),
+        module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "Sandbox", "System"]),
 
         // MARK: Daemons and tools: thin wiring
         program(
@@ -166,6 +168,7 @@ let package = Package(
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "RTSP", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
         tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus"]),
+        tests("SandboxTests", uses: ["Sandbox"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut", "Metrics"]),

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +57,32 @@ int apus_is_stopped(int pid) {
     /* WNOWAIT: asking changes nothing, and it is the present state that counts. */
     if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) < 0) return -1;
     return info.si_pid == pid;
+}
+
+static const struct passwd *user_called(const char *name) {
+    errno = 0;
+    const struct passwd *user = getpwnam(name);
+    if (!user && errno == 0) errno = ENOENT;
+    return user;
+}
+
+int apus_become_user(const char *name) {
+    const struct passwd *user = user_called(name);
+    if (!user || initgroups(name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0) return -1;
+    return setuid(user->pw_uid);
+}
+
+int apus_give_to_user(const char *path, const char *name) {
+    const struct passwd *user = user_called(name);
+    return user ? chown(path, user->pw_uid, user->pw_gid) : -1;
+}
+
+long apus_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
+    return (long)limit.rlim_cur;
 }
 
 int apus_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }

@@ -6,7 +6,11 @@ import Daemon
 @main
 struct Main {
     static func main() {
-        DaemonMain.run("apus-http", "Serves the cameras' page, snapshots and motion JPEG over HTTP.") { context in
+        DaemonMain.run(
+            "apus-http",
+            "Serves the cameras' page, snapshots and motion JPEG over HTTP.",
+            needs: .web
+        ) { context in
             try Server(context)
         }
     }

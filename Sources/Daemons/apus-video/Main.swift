@@ -6,8 +6,13 @@ import Daemon
 @main
 struct Main {
     static func main() {
-        DaemonMain.run("apus-video", "Takes a camera's frames and publishes its streams.", scope: .oneCamera) {
-            context in try VideoService(context)
+        DaemonMain.run(
+            "apus-video",
+            "Takes a camera's frames and publishes its streams.",
+            scope: .oneCamera,
+            needs: .capture
+        ) { context in
+            try VideoService(context)
         }
     }
 }

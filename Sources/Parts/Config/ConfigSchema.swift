@@ -133,6 +133,22 @@ package enum ConfigSchema {
                 "How long an address stays locked. Who is connected and authenticated is not touched."
             ),
             ConfigKey(
+                .fixed("apus"),
+                "user",
+                .text,
+                "none",
+                "Who apus up becomes when root starts it; none stays root. Whoever it is must be able to read this file, the "
+                    + "users, certificates and sources, and be in the groups that own the devices (video, render, audio)."
+            ),
+            ConfigKey(
+                .fixed("apus"),
+                "sandbox",
+                .boolean,
+                "yes",
+                "Whether the daemons close to themselves what they do not need (Landlock, seccomp): files, programs, kinds "
+                    + "of sockets. Off for GPU drivers that start helpers of their own."
+            ),
+            ConfigKey(
                 .fixed("log"),
                 "level",
                 .choice(["error", "warn", "info", "debug"]),

@@ -11,6 +11,10 @@ package struct Configuration: Sendable, Equatable {
     package let maximumFailures: Int
     /// How long an address stays locked.
     package let lockout: Duration
+    /// Who to become when root starts; nil stays root.
+    package let systemUser: String?
+    /// Whether the daemons close to themselves what they do not need.
+    package let isSandboxed: Bool
     package var log: LogConfiguration
     /// In the file's order, never empty; the first one also has the short addresses.
     package let cameras: [CameraConfiguration]

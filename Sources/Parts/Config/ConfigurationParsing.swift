@@ -22,6 +22,9 @@ extension Configuration {
         users = UsersLocation(table.text("apus", "users"), configuration: document.name)
         maximumFailures = table.integer("apus", "auth_failures")
         lockout = table.duration("apus", "auth_lockout")
+        let systemUser = table.text("apus", "user")
+        self.systemUser = systemUser == "none" ? nil : systemUser
+        isSandboxed = table.boolean("apus", "sandbox")
         log = LogConfiguration(level: table.text("log", "level"))
         self.cameras = cameras.map { CameraConfiguration(name: $0, table) }
         tls = TLSConfiguration(table)

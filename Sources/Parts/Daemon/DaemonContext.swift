@@ -6,6 +6,7 @@ package import Config
 package import Control
 package import Log
 package import Loop
+import Sandbox
 package import System
 
 /// The version of the suite.
@@ -49,6 +50,10 @@ package final class DaemonContext {
     private var stopHandlers: [() -> Void] = []
     private var listeners: [JSON] = []
     private var isReady = false
+    /// What the process may touch; nil: everything.
+    private var sandbox: Sandbox?
+    private var needs = DaemonNeeds.network
+    private var enforcement = Sandbox.Enforcement()
 
     init(_ name: String, _ start: DaemonStart, _ log: Logger) throws(SystemError) {
         self.name = name
@@ -113,6 +118,9 @@ package final class DaemonContext {
         var rest = configuration
         rest.log = new.log
         if new != rest {
+            guard new.isSandboxed == configuration.isSandboxed else { return false }
+            // What the process has closed to itself stays closed.
+            if let sandbox, !sandbox.covers(neededSandbox(new)) { return false }
             guard let reload, reload(new) else { return false }
         }
         configuration = new
@@ -120,6 +128,35 @@ package final class DaemonContext {
         if !hasFixedLogLevel { log.level = LogLevel(name: new.log.level) ?? log.level }
         log.info("configuration reloaded", ["file": file])
         return true
+    }
+
+    /// Closes to the process what it does not need, if the configuration does not forbid it.
+    func enterSandbox(_ needs: DaemonNeeds) throws(Failure) {
+        guard configuration.isSandboxed else { return }
+        self.needs = needs
+        let sandbox = neededSandbox(configuration)
+        do throws(SystemError) {
+            enforcement = try sandbox.enter()
+        } catch {
+            throw Failure(.failure, "cannot close the sandbox: \(error); sandbox = no in [apus] does without")
+        }
+        self.sandbox = sandbox
+        log.debug("sandbox", ["landlock": enforcement.landlock, "seccomp": enforcement.filtersCalls])
+    }
+
+    /// Tries what the sandbox forbids, and tells on standard output.
+    ///
+    /// - Returns: success if all of it was refused.
+    func trySandbox() -> ExitCode {
+        if sandbox == nil { print("there is no sandbox: sandbox = no in [apus]") }
+        let trials = SandboxTrial.all(families: sandbox?.families ?? SocketFamily.network)
+        for trial in trials { print(trial.refusal.map { "refused  \(trial.deed): \($0)" } ?? "ALLOWED  \(trial.deed)") }
+        return trials.allSatisfy { $0.refusal != nil } ? .success : .failure
+    }
+
+    private func neededSandbox(_ configuration: Configuration) -> Sandbox {
+        let camera = camera.flatMap { configuration.camera($0.name) }
+        return Sandbox(needs, configuration, camera, runDirectory, configurationFile: configurationFile)
     }
 
     /// Runs until `stop`, with signals and signs of life.
@@ -194,6 +231,12 @@ extension DaemonContext {
             JSON.Member("uptime", JSON(Double((loop.now.nanoseconds - started) / 1_000_000) / 1000)),
             JSON.Member("log_level", .string(log.level.name)),
         ]
+        if sandbox != nil {
+            let landlock = JSON(Int(enforcement.landlock))
+            members.append(
+                JSON.Member("sandbox", ["landlock": landlock, "seccomp": .boolean(enforcement.filtersCalls)])
+            )
+        }
         if let camera { members.append(JSON.Member("camera", .string(camera.name))) }
         if !listeners.isEmpty { members.append(JSON.Member("listening", .array(listeners))) }
         return members + status()

@@ -25,6 +25,8 @@ struct DaemonStart {
     let worker: Int
     let level: LogLevel
     let hasFixedLevel: Bool
+    /// Only the sandbox is of interest.
+    let triesSandbox: Bool
 }
 
 /// Runs a daemon from its command line to its exit code.
@@ -35,13 +37,14 @@ struct DaemonStart {
 /// }
 /// ```
 package enum DaemonMain {
-    /// Sets up what every daemon has, calls `setUp`, then runs the loop until the daemon is told to stop.
+    /// Sets up what every daemon has, closes to it what it does not need, calls `setUp`, then runs the loop until the daemon is told to stop.
     ///
     /// What `setUp` returns lives until the end. A `Failure` that it throws ends the process with that line and code.
     package static func run<Service>(
         _ name: String,
         _ purpose: String,
         scope: DaemonScope = .allCameras,
+        needs: DaemonNeeds = .network,
         _ setUp: (DaemonContext) throws -> Service
     ) -> Never {
         do {
@@ -49,10 +52,13 @@ package enum DaemonMain {
                 Process.exit(ExitCode.success.rawValue)
             }
             Process.ignore(.pipe)
+            Process.raiseDescriptorLimit()
             // Two processes of one program are told apart as the supervisor does it: video.front, rtsp-2.
             let shortName = shortName(name, worker: start.worker)
             let component = start.camera.map { "\(shortName).\($0.name)" } ?? shortName
             let context = try DaemonContext(name, start, .standardError(component, level: start.level))
+            try context.enterSandbox(needs)
+            if start.triesSandbox { Process.exit(context.trySandbox().rawValue) }
             let service = try setUp(context)
             try context.run()
             extendLifetime(service)
@@ -88,6 +94,7 @@ package enum DaemonMain {
             options.append(Option("--worker", "N", "Which of the workers this is; else the first."))
         }
         options.append(Option("--log-level", "LEVEL", "error, warn, info or debug; else that of the configuration."))
+        options.append(Option("--try-sandbox", nil, "Closes the sandbox, tries what it forbids, tells, and ends."))
         options += [.help, .version]
         let parser = ArgumentParser(name, options)
         let parsed = try parser.parse(arguments)
@@ -104,7 +111,8 @@ package enum DaemonMain {
         let (configuration, file) = try load(parsed.value("--config"), runDirectory)
         let camera = scope == .oneCamera ? try camera(parsed.value("--camera"), configuration) : nil
         let worker = scope == .workers ? try parsed.integer("--worker", 1...RTSPConfiguration.maximumWorkers) ?? 1 : 1
-        try checkAlone(name, runDirectory, camera, worker)
+        let triesSandbox = parsed.has("--try-sandbox")
+        if !triesSandbox { try checkAlone(name, runDirectory, camera, worker) }
         return DaemonStart(
             configuration: configuration,
             configurationFile: file,
@@ -112,7 +120,8 @@ package enum DaemonMain {
             camera: camera,
             worker: worker,
             level: try level(parsed.value("--log-level") ?? configuration.log.level),
-            hasFixedLevel: parsed.has("--log-level")
+            hasFixedLevel: parsed.has("--log-level"),
+            triesSandbox: triesSandbox
         )
     }
 

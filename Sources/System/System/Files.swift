@@ -145,12 +145,26 @@ package enum File {
         return unsafe stat(path, &status) == 0 ? status.st_uid : nil
     }
 
+    /// Gives a file or directory to a user and that user's group. C: `chown`.
+    package static func give(_ path: String, toUser user: String) throws(SystemError) {
+        // Safe: the call reads two NUL-terminated texts.
+        try check("chown \(path)") { unsafe apus_give_to_user(path, user) }
+    }
+
     /// The target of a symbolic link, nil if it is none. C: `readlink`.
     package static func linkTarget(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         // Safe: the call writes at most `count` bytes.
         let length = unsafe readlink(path, &buffer, buffer.count)
         return length < 0 ? nil : String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The path with all symbolic links followed, nil if it is not there. C: `realpath`.
+    package static func resolved(_ path: String) -> String? {
+        // Safe: the call allocates a NUL-terminated path, which is freed here.
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 
     /// Locks the file for this process until the descriptor closes. C: `flock(LOCK_EX | LOCK_NB)`.

@@ -129,6 +129,21 @@ package enum Process {
         try check("prctl") { apus_die_with_parent(signal.rawValue) }
     }
 
+    /// Nothing that is executed from now on gives privileges. C: `prctl(PR_SET_NO_NEW_PRIVS)`.
+    package static func renouncePrivileges() throws(SystemError) { try check("prctl") { apus_no_new_privileges() } }
+
+    /// Becomes another user for good, with that user's groups. C: `initgroups`, `setgid`, `setuid`.
+    ///
+    /// - Throws: ENOENT if there is no such user.
+    package static func become(user: String) throws(SystemError) {
+        // Safe: the call reads a NUL-terminated name.
+        try check("become user \(user)") { unsafe apus_become_user(user) }
+    }
+
+    /// Lets the process have as many open descriptors as it may. C: `setrlimit(RLIMIT_NOFILE)`.
+    @discardableResult
+    package static func raiseDescriptorLimit() -> Int { apus_raise_descriptor_limit() }
+
     /// Ignores a signal from now on. C: `signal(SIG_IGN)`.
     package static func ignore(_ signal: Signal) { _ = Glibc.signal(signal.rawValue, SIG_IGN) }
 

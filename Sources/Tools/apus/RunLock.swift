@@ -29,6 +29,12 @@ struct RunLock: ~Copyable {
         File.removeDirectory(directory.path)
     }
 
+    /// Gives the directory to another user, who this process is going to be.
+    borrowing func give(toUser user: String) throws(SystemError) {
+        let paths = [directory.path, directory.rings, directory.controls, notifications, directory.lock]
+        for path in paths { try File.give(path, toUser: user) }
+    }
+
     /// The process that holds the directory, nil if none does.
     static func holder(of directory: RunDirectory) -> Int32? {
         let bytes = (try? File.contents(directory.lock, limit: 4096)) ?? []

@@ -61,6 +61,7 @@ final class Up {
         let lock = try RunLock(runDirectory)
         let result: Result<ExitCode, any Error>
         do {
+            if let user = configuration.systemUser, Process.user == 0 { try become(user, lock) }
             let up = try Up(source, configuration, runDirectory, level, notifications: lock.notifications)
             result = .success(try up.run(document))
         } catch {
@@ -68,6 +69,16 @@ final class Up {
         }
         lock.release()
         return try result.get()
+    }
+
+    /// Goes on as another user, who gets the run directory.
+    private static func become(_ user: String, _ lock: borrowing RunLock) throws(Failure) {
+        do throws(SystemError) {
+            try lock.give(toUser: user)
+            try Process.become(user: user)
+        } catch {
+            throw Failure(.usage, "user = \(user) in [apus]: \(error)")
+        }
     }
 
     private init(

@@ -3,6 +3,7 @@
 #pragma once
 #include "linux_events.h"
 #include "linux_files.h"
+#include "linux_landlock.h"
 #include "linux_names.h"
 #include "linux_process.h"
 #include "linux_sockets.h"

@@ -24,6 +24,12 @@ int apus_pidfd(int pid);
 int apus_reap(int pid, int *status);
 /// 1 if the child is stopped by a signal now, 0 if it runs or has ended.
 int apus_is_stopped(int pid);
+/// Becomes the user for good, with the groups that it has; -1 with errno set, ENOENT if there is no such user.
+int apus_become_user(const char *name);
+/// Gives a file or directory to the user, and to the user's group.
+int apus_give_to_user(const char *path, const char *name);
+/// Lets the process have as many descriptors as it may; the number, or -1.
+long apus_raise_descriptor_limit(void);
 /// Makes orphaned descendants children of this process: PR_SET_CHILD_SUBREAPER.
 int apus_become_subreaper(void);
 /// Asks for `signal` when the parent dies: PR_SET_PDEATHSIG.

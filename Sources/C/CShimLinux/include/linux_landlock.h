@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Landlock: which files a process may touch from now on (landlock(7)). */
+#pragma once
+
+#include <stdint.h>
+
+/// The kernel's Landlock version, 0 if it has none or it is switched off.
+int apus_landlock_version(void);
+/// A rule set that forbids everything the version knows of; a descriptor, or -1 with errno set.
+int apus_landlock_create(int version);
+/// Allows reading what is at or below `path`, and with `writes` everything but execution.
+/// Returns -1 with errno set, also when the path is not there.
+int apus_landlock_allow(int rules, int version, const char *path, int writes);
+/// Puts the rules in force for this process and its children, for good; -1 with errno set.
+int apus_landlock_enforce(int rules);
+/// Makes a socket of any family and type and closes it again; -1 with errno set if that is not allowed.
+int apus_try_socket(int family, int type);
+/// Executed files give no privileges from now on: PR_SET_NO_NEW_PRIVS.
+int apus_no_new_privileges(void);

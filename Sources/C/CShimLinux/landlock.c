@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Landlock: which files a process may touch from now on. */
+#include "linux_landlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Newer than the headers that we are built with. */
+#define ACCESS_FS_REFER (1ULL << 13)    /* version 2 */
+#define ACCESS_FS_TRUNCATE (1ULL << 14) /* version 3 */
+
+/* What makes sense for a file that is no directory. */
+#define OF_FILES (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | ACCESS_FS_TRUNCATE)
+
+/* Everything up to version 3: later ones tell apart what is done with files that are open. */
+static uint64_t known(int version) {
+    uint64_t access = (1ULL << 13) - 1;
+    if (version >= 2) access |= ACCESS_FS_REFER;
+    if (version >= 3) access |= ACCESS_FS_TRUNCATE;
+    return access;
+}
+
+int apus_landlock_version(void) {
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    return version < 0 ? 0 : (int)version;
+}
+
+int apus_landlock_create(int version) {
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = known(version)};
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+}
+
+int apus_landlock_allow(int rules, int version, const char *path, int writes) {
+    struct stat status;
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) return -1;
+    uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+    if (writes) access = known(version) & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
+    if (fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode)) access &= OF_FILES;
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+    int result = (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
+int apus_landlock_enforce(int rules) { return (int)syscall(SYS_landlock_restrict_self, rules, 0); }
+
+int apus_try_socket(int family, int type) {
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -1 : close(fd);
+}
+
+int apus_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Landlock: which files this process may touch from now on (landlock(7)).
+
+import CShimLinux
+
+/// Rules for what this process may do with files; what no rule allows is forbidden once they are in force.
+package struct Landlock: ~Copyable {
+    /// The kernel's version of Landlock, 0 if it has none.
+    package let version: Int32
+    private let rules: FileDescriptor
+
+    /// Begins without any rule; nil if the kernel has no Landlock.
+    package init?() {
+        version = apus_landlock_version()
+        guard version > 0 else { return nil }
+        let raw = apus_landlock_create(version)
+        guard raw >= 0 else { return nil }
+        rules = FileDescriptor(owning: raw)
+    }
+
+    /// Allows to read a file, or all that is below a directory, and with `writes` to change it; never to execute it.
+    ///
+    /// - Throws: also if the path is not there.
+    package borrowing func allow(_ path: String, writes: Bool) throws(SystemError) {
+        // Safe: the call reads a NUL-terminated path.
+        _ = try check("landlock \(path)") {
+            unsafe apus_landlock_allow(rules.raw, version, path, writes ? 1 : 0)
+        }
+    }
+
+    /// Puts the rules in force, for good. Needs `Process.renouncePrivileges` before.
+    package borrowing func enforce() throws(SystemError) {
+        _ = try check("landlock_restrict_self") { apus_landlock_enforce(rules.raw) }
+    }
+}
+
+extension Socket {
+    /// Makes a socket of any family and type, such as AF_PACKET and SOCK_RAW, and closes it again.
+    package static func attempt(family: Int32, type: Int32) throws(SystemError) {
+        try check("socket") { apus_try_socket(family, type) }
+    }
+}
