@@ -69,10 +69,7 @@ final class HTTP1Wire: Wire {
 
     func pump(_ exchange: Exchange) { connection.pump() }
 
-    func abort(_ exchange: Exchange, _ reason: String) {
-        if let upgraded { upgraded.sayGoodbye(reason) }
-        client.close(reason)
-    }
+    func abort(_ exchange: Exchange, _ reason: String) { client.close(reason) }
 
     func upgrade(_ exchange: Exchange, _ response: Response) -> Connection? {
         var bytes: [UInt8] = []
@@ -121,6 +118,8 @@ final class HTTP1Wire: Wire {
     }
 
     func ended(_ reason: String) {
+        // Reaches the client if this side ends the connection.
+        upgraded?.sayGoodbye(reason)
         isClosing = true
         let last = exchange
         exchange = nil

@@ -20,6 +20,8 @@ final class Server {
     var cameraNames: [String] { context.configuration.cameras.map(\.name) }
     /// The cameras that have pictures, by name.
     private(set) var feeds: [String: Feed] = [:]
+    /// The coded streams that are being watched, as `CAMERA/STREAM`; `videoFeed` finds or begins one.
+    var videoFeeds: [String: VideoFeed] = [:]
     private(set) lazy var report = Report(context, self)
     /// Who may do what.
     var access: Access
@@ -27,6 +29,13 @@ final class Server {
     private(set) var endpoints = EndpointTable()
     /// All connections, by number.
     private(set) var clients: [Int: Client] = [:]
+
+    /// The configuration in force.
+    var configuration: Configuration { context.configuration }
+    /// A client that falls behind by more goes on at the newest keyframe.
+    var maximumLatency: Duration { context.configuration.http.maximumLatency }
+    /// Where a stream's ring is.
+    func ring(_ camera: String, _ stream: String) -> String { context.runDirectory.ring(camera, stream) }
 
     private let context: DaemonContext
     private let hub: ConnectionHub
@@ -53,9 +62,11 @@ final class Server {
         }
         listener = try Self.listen(configuration.http, log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + reportEndpoints() + pageEndpoints())
+        endpoints.add(frameSocketEndpoints())
         serve(configuration.cameras)
         try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
         context.listening("http", listener.address)
+        loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
         context.control.commands.add(
@@ -95,6 +106,7 @@ final class Server {
         feeds = [:]
         for camera in cameras where camera.jpeg != nil { feeds[camera.name] = old[camera.name] ?? begin(camera) }
         for (name, feed) in old where feeds[name] == nil { feed.end() }
+        endOldVideoFeeds(cameras)
     }
 
     private func begin(_ camera: CameraConfiguration) -> Feed {
