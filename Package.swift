@@ -89,7 +89,7 @@ let package = Package(
         module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
         module("Parts", "Crypto", uses: ["Bytes", "CSysOpenSSL"]),
         module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
-        module("Parts", "Access", uses: ["Bytes", "Config", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]),
+        module("Parts", "Access", uses: ["Bytes", "Config", "Control", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]),
         module("Parts", "HTTP2", uses: ["Bytes", "HTTP", "CSysNGHTTP2"]),
         module("Parts", "Metrics", uses: ["Bytes", "Control"]),
         module("Parts", "Telemetry", uses: ["Bytes", "System"]),

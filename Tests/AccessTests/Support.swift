@@ -79,6 +79,18 @@ final class Visitor {
         )
     }
 
+    /// A request with Basic, whose password is looked at if need be; the decision in the end.
+    func basic(_ access: inout Access, _ seconds: Double, _ user: String, _ password: String) -> AccessDecision {
+        let header = BasicCredentials(user: user, password: password).header
+        let first = send(&access, seconds, header)
+        guard let check = first.check else { return first }
+        switch access.conclude(check, isRight: check.run(), at: .at(seconds)) {
+        case .right: return send(&access, seconds, header)
+        case .wrong: return .challenge(session.challenges(access, at: .at(seconds)))
+        case .locked(let until): return .locked(until: until)
+        }
+    }
+
     /// Asks without credentials, takes the challenge, asks with them.
     func enter(
         _ access: inout Access,
@@ -102,6 +114,11 @@ extension AccessDecision {
     /// True for a challenge that says `stale=true`.
     var isStale: Bool {
         if case .challenge(let values) = self { values.contains { $0.contains("stale=true") } } else { false }
+    }
+
+    /// The password to look at on another thread; nil for any other decision.
+    var check: PasswordCheck? {
+        if case .checking(let check) = self { check } else { nil }
     }
 
     var user: String? {

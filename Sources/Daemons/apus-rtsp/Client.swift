@@ -40,8 +40,9 @@ final class Client {
     var carried: [UInt8] = []
     /// Who the client is.
     var access: AccessSession
-    /// A request that is looked at later, since attempts from its address failed.
-    var held: (request: RTSPRequest, timer: LoopTimer)?
+    /// A request that is looked at later, since attempts from its address failed; nil as timer: once its password was
+    /// looked at.
+    var held: (request: RTSPRequest, timer: LoopTimer?)?
     /// True once a request was served: the connection is no mere burden any more.
     var isEstablished = false
     /// The worker that is to have the client, from a request on.
@@ -115,7 +116,7 @@ final class Client {
     }
 
     private func end(_ reason: String) {
-        held?.timer.cancel()
+        held?.timer?.cancel()
         held = nil
         endDescribe()
         stopPlaying(reason)

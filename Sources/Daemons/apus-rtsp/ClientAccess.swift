@@ -58,17 +58,48 @@ extension Client {
             )
             refuse(request, .init(.forbidden, "\(user) may not do that here"))
         case .slowed(let until): hold(request, until)
-        case .locked(let until):
-            let seconds = max(1, Int((until - server.loop.now).seconds.rounded(.up)))
-            server.log.warn("locked out", ["client": id, "peer": connection.peer, "seconds": seconds])
-            refuse(
-                request,
-                .init(.forbidden, "too many failed attempts; try again in \(seconds) s"),
-                [("Retry-After", "\(seconds)")]
-            )
-            connection.closeWhenSent()
+        case .locked(let until): refuseLocked(request, until)
+        case .checking(let check): examine(check, request)
         }
         return false
+    }
+
+    /// Has a password looked at apart from the loop, and goes on with the request then.
+    private func examine(_ check: PasswordCheck, _ request: RTSPRequest) {
+        held = (request, nil)
+        let server = server
+        let isTaken = server.passwords.run({ check.run() }) { [weak self] isRight in
+            let verdict = server.access.conclude(check, isRight: isRight, at: server.loop.now)
+            guard let self, held != nil else { return }
+            held = nil
+            switch verdict {
+            // What was right is remembered, so it is right at once this time.
+            case .right: answer(request)
+            case .wrong:
+                server.log.info("not authenticated", ["client": id, "peer": connection.peer])
+                refuse(
+                    request,
+                    .init(.unauthorized, "a user and password are needed"),
+                    access.challenges(server.access, at: server.loop.now).map { ("WWW-Authenticate", $0) }
+                )
+            case .locked(let until): refuseLocked(request, until)
+            }
+            takeInputLater()
+        }
+        guard !isTaken else { return }
+        server.access.abandon(check)
+        hold(request, server.loop.now + .seconds(1))
+    }
+
+    private func refuseLocked(_ request: RTSPRequest, _ until: Instant) {
+        let seconds = max(1, Int((until - server.loop.now).seconds.rounded(.up)))
+        server.log.warn("locked out", ["client": id, "peer": connection.peer, "seconds": seconds])
+        refuse(
+            request,
+            .init(.forbidden, "too many failed attempts; try again in \(seconds) s"),
+            [("Retry-After", "\(seconds)")]
+        )
+        connection.closeWhenSent()
     }
 
     /// Ends what the user may not have any more; called when the users have changed.

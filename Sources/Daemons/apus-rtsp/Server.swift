@@ -31,6 +31,8 @@ final class Server {
     var tunnels: TunnelTable
     /// Who may do what.
     var access: Access
+    /// Where passwords are looked at.
+    let passwords: BackgroundQueue
 
     private let context: DaemonContext
     private let hub: ConnectionHub
@@ -56,6 +58,7 @@ final class Server {
         log = context.log
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)
+        passwords = try BackgroundQueue(context.loop)
         let configuration = context.configuration
         nextClient = context.worker
         clientStep = configuration.rtsp.workers > 1 ? RTSPConfiguration.maximumWorkers : 1

@@ -116,7 +116,7 @@ extension Operation {
             "listClients",
             .get,
             "/api/v1/clients",
-            needs: .administer,
+            needs: .configure,
             "The connections of all daemons.",
             [
                 limit, after("What the page before has as next."),
@@ -132,7 +132,7 @@ extension Operation {
             "kickClient",
             .delete,
             "/api/v1/clients/{daemon}/{id}",
-            needs: .administer,
+            needs: .configure,
             "Ends a connection.",
             [
                 daemon,
@@ -160,7 +160,7 @@ extension Operation {
             "listDaemons",
             .get,
             "/api/v1/daemons",
-            needs: .administer,
+            needs: .configure,
             "The daemons with state, processor time and memory.",
             answer: .object([.always("daemons", .list(.shared("Daemon")))])
         ),
@@ -168,7 +168,7 @@ extension Operation {
             "getDaemon",
             .get,
             "/api/v1/daemons/{daemon}",
-            needs: .administer,
+            needs: .configure,
             "What a daemon says of itself (status), and what it can be told (verbs).",
             [daemon],
             answer: .object([
@@ -181,7 +181,7 @@ extension Operation {
             "tellDaemon",
             .post,
             "/api/v1/daemons/{daemon}/verbs/{verb}",
-            needs: .administer,
+            needs: .configure,
             "Tells a daemon what to do: a verb of its table, with the body's members as arguments.",
             [
                 daemon,
@@ -200,7 +200,7 @@ extension Operation {
             "getSystem",
             .get,
             "/api/v1/system",
-            needs: .administer,
+            needs: .configure,
             "This machine: processors, memory, temperature, fan, throttling, disk, network.",
             answer: .shared("System")
         ),
@@ -208,7 +208,7 @@ extension Operation {
             "listLogs",
             .get,
             "/api/v1/logs",
-            needs: .administer,
+            needs: .configure,
             "The newest lines that the daemons have logged.",
             [
                 limit, query("after", .integer(0...(1 << 53)), "The number of the last line that is known already."),
@@ -226,7 +226,7 @@ extension Operation {
             "getConfig",
             .get,
             "/api/v1/config",
-            needs: .administer,
+            needs: .configure,
             "The keys of the configuration with their values; passwords are ***.",
             answer: .object([
                 .always("file", .optional(.text()), "null if the instance runs without a file."),
@@ -238,7 +238,7 @@ extension Operation {
             "changeConfig",
             .patch,
             "/api/v1/config",
-            needs: .administer,
+            needs: .configure,
             "Sets keys in the configuration file and puts them in force; with dry_run, only tells what that would do.",
             [query("dry_run", .boolean, "True: nothing is changed.")],
             body: .map(.any([.text(), .integer(), .number, .boolean])),
@@ -260,7 +260,7 @@ extension Operation {
             "getMetrics",
             .get,
             "/metrics",
-            needs: .administer,
+            needs: .configure,
             "The figures of all daemons for Prometheus.",
             contentType: "text/plain"
         ),

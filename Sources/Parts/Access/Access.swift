@@ -45,6 +45,9 @@ package enum AccessDecision: Sendable, Equatable {
     case slowed(until: Instant)
     /// It is answered 403 with the rest of the time: too many attempts from its address failed.
     case locked(until: Instant)
+    /// Its password is looked at on another thread; `Access.conclude` takes the result. If it is right, the request is
+    /// decided again and the password is known.
+    case checking(PasswordCheck)
 }
 
 /// The users of a daemon, and the addresses that failed to be one.
@@ -73,6 +76,11 @@ package struct Access {
     package private(set) var isRequired: Bool
     private var users: [String: User] = [:]
     var ledger = AddressLedger()
+    var passwords: PasswordLedger
+    /// crypt(3)'s setting of no password at all.
+    let setting: String
+    /// Users by the hash of their tokens.
+    private var tokens: [String: (user: String, token: AccessToken)] = [:]
     /// The same in every challenge of this daemon.
     let opaque: String
     /// What no password matches, so that an unknown user costs as much time as a known one.
@@ -92,6 +100,8 @@ package struct Access {
         self.random = random
         opaque = Self.text(random(8))
         nobody = Secret.digest(user: "", password: Self.text(random(16)))
+        setting = Crypt.setting(random(32))
+        passwords = PasswordLedger(key: Self.text(random(32)))
         isRequired = false
         replace(users, mode: mode)
     }
@@ -100,6 +110,26 @@ package struct Access {
     package mutating func replace(_ users: UserList, mode: AuthenticationMode = .on) {
         self.users = Dictionary(users.users.map { ($0.name, $0) }) { first, _ in first }
         isRequired = mode == .on && !users.isEmpty
+        tokens = [:]
+        for user in users.users {
+            for token in user.tokens { tokens[token.hash] = (user.name, token) }
+        }
+        let current = self.users
+        passwords.known = passwords.known.filter { current[$0.key]?.secret == $0.value.secret }
+    }
+
+    /// Whose token this is; nil for none that is good at `utc`, in seconds since 1970.
+    package func bearer(_ token: String, utc: Int64) -> (user: User, token: AccessToken)? {
+        guard token.utf8.count <= Ticket.maximumLength, let found = tokens[Ticket.hash(token)],
+            found.token.isValid(at: utc)
+        else { return nil }
+        return user(found.user).map { ($0, found.token) }
+    }
+
+    /// The owner of a token that was shown before, as the file has him now; nil once the token is no good.
+    package func owner(of token: AccessToken, utc: Int64) -> User? {
+        guard let found = tokens[token.hash], found.token.isValid(at: utc) else { return nil }
+        return user(found.user)
     }
 
     /// The user of that name as it is now; nil if it is gone.

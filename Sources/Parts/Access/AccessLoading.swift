@@ -37,8 +37,8 @@ extension Access {
         }
         let unable = users.users.filter { $0.secret.digest == nil }.map(\.name)
         if !unable.isEmpty {
-            log.warn(
-                "users without md5= and sha256= cannot log in; apus user passwd NAME gives them both",
+            log.info(
+                "users without md5= and sha256= cannot use Digest; apus user passwd NAME gives them both",
                 ["file": configuration.users.path, "users": unable.joined(separator: ",")]
             )
         }

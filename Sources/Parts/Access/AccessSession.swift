@@ -66,7 +66,7 @@ package struct AccessSession: Sendable {
         guard let field = try? AuthenticationField(credentials: bytes.span) else {
             return challenge(access, isStale: false, at: now)
         }
-        switch verify(field, request, access, at: now) {
+        switch verify(field, request, &access, at: now) {
         case .right(let name):
             guard let user = access.user(name) else { return challenge(access, isStale: false, at: now) }
             // Once a connection: what goes on with one who is in says nothing about who tries to get in.
@@ -75,6 +75,7 @@ package struct AccessSession: Sendable {
             return permit(user, request)
         case .stale: return challenge(access, isStale: true, at: now)
         case .unusable: return challenge(access, isStale: false, at: now)
+        case .later(let decision): return decision
         case .wrong(let name):
             user = nil
             let limits = access.limits
@@ -123,19 +124,24 @@ package struct AccessSession: Sendable {
         case wrong(String)
         /// Nothing was shown that could be right.
         case unusable
+        /// Nothing can be said yet.
+        case later(AccessDecision)
     }
 
     private mutating func verify(
         _ field: AuthenticationField,
         _ request: AccessRequest,
-        _ access: Access,
+        _ access: inout Access,
         at now: Instant
     ) -> Verdict {
         if let digest = DigestCredentials(field) { return verify(digest, request, access, at: now) }
         guard isPrivate, let basic = BasicCredentials(field) else { return .unusable }
-        // A fast hash for everybody, known or not: crypt(3) would stand still for a tenth of a second at anybody's word.
-        let isRight = access.digest(basic.user).matches(user: basic.user, password: basic.password)
-        return isRight && access.user(basic.user) != nil ? .right(basic.user) : .wrong(basic.user)
+        switch access.begin(user: basic.user, password: basic.password, host: host, at: now) {
+        case .right(let user): return .right(user.name)
+        case .check(let check): return .later(.checking(check))
+        case .slowed(let until): return .later(.slowed(until: until))
+        case .locked(let until): return .later(.locked(until: until))
+        }
     }
 
     private mutating func verify(
@@ -167,6 +173,13 @@ package struct AccessSession: Sendable {
         nonce.used = now
         self.nonce = nonce
         return .right(digest.user)
+    }
+
+    /// The `WWW-Authenticate` values for a client whose password was wrong.
+    package mutating func challenges(_ access: Access, at now: Instant) -> [String] {
+        user = nil
+        guard case .challenge(let values) = challenge(access, isStale: false, at: now) else { return [] }
+        return values
     }
 
     private mutating func challenge(_ access: Access, isStale: Bool, at now: Instant) -> AccessDecision {

@@ -70,16 +70,21 @@ extension Secret: CustomStringConvertible {
 package enum Crypt {
     /// Hashes with yescrypt at the library's standard cost; nil if the library cannot. C: crypt_gensalt_ra, crypt_ra
     package static func hash(_ password: String) -> String? {
-        let salt = SecureRandom.bytes(32).map { CChar(bitPattern: $0) }
+        let setting = setting(SecureRandom.bytes(32))
+        return setting.isEmpty ? nil : run(password, setting)
+    }
+
+    /// What a hash begins with: yescrypt's parameters and the salt; empty if the library cannot.
+    static func setting(_ random: [UInt8]) -> String {
+        let salt = random.map { CChar(bitPattern: $0) }
         // Safe: the library reads the salt's bytes and returns a string on the heap, which is copied and freed.
-        let setting = unsafe salt.withUnsafeBufferPointer { bytes -> String? in
+        return unsafe salt.withUnsafeBufferPointer { bytes -> String in
             guard let text = unsafe crypt_gensalt_ra("$y$", 0, bytes.baseAddress, Int32(bytes.count)) else {
-                return nil
+                return ""
             }
             defer { unsafe free(text) }
             return unsafe String(cString: text)
         }
-        return setting.flatMap { run(password, $0) }
     }
 
     /// True if `hash` is one of this password.

@@ -2,17 +2,17 @@
 // Users: what they are called, what they may do with which cameras, how their passwords are checked.
 
 /// What somebody wants to do.
-package enum Permission: Sendable, CaseIterable {
+package enum Permission: String, Sendable, CaseIterable {
     /// See and hear a camera.
     case view
     /// Be the source of a camera: ANNOUNCE and RECORD.
     case publish
     /// Speak through a camera: the way back of its sound.
     case talk
-    /// Change what a camera does, live.
+    /// Change what a camera does, live, and end what its viewers do.
     case control
-    /// Change the configuration, the users, and see what others do.
-    case administer
+    /// Change the configuration, the users and the share links, and see what others do.
+    case configure
 }
 
 /// A bundle of permissions.
@@ -69,10 +69,15 @@ package enum CameraScope: Sendable, Equatable {
 
 /// A user.
 package struct User: Sendable, Equatable {
+    /// More tokens of one user are refused.
+    package static let maximumTokens = 16
+
     package let name: String
     package var role: Role
     package var cameras: CameraScope
     package var secret: Secret
+    /// What programs show instead of the password.
+    package var tokens: [AccessToken] = []
 
     package init(name: String, role: Role, cameras: CameraScope, secret: Secret) {
         self.name = name

@@ -79,9 +79,9 @@ package struct UserList: Sendable, Equatable {
     /// The user called `name`.
     package subscript(_ name: String) -> User? { users.first { $0.name == name } }
 
-    /// Adds a user, or replaces the one of that name.
-    package mutating func set(_ user: User) {
-        passwords[user.name] = nil
+    /// Adds a user, or replaces the one of that name, whose password in the clear is forgotten or kept.
+    package mutating func set(_ user: User, keepingPassword: Bool = false) {
+        if !keepingPassword { passwords[user.name] = nil }
         if let index = index(of: user.name) {
             lines[index] = .user(user)
         } else {
@@ -117,10 +117,16 @@ package struct UserList: Sendable, Equatable {
 
     private func text(of user: User) -> String {
         var text = "\(user.name) role=\(user.role.rawValue) cameras=\(user.cameras.text)"
-        if let password = passwords[user.name] { return text + " password=\(password)" }
+        if let password = passwords[user.name] { return text + tokens(of: user) + " password=\(password)" }
         text += " crypt=\(user.secret.crypt)"
         if let digest = user.secret.digest { text += " md5=\(digest.md5) sha256=\(digest.sha256)" }
-        return text
+        return text + tokens(of: user)
+    }
+}
+
+extension UserList {
+    private func tokens(of user: User) -> String {
+        user.tokens.isEmpty ? "" : " tokens=" + user.tokens.map(\.text).joined(separator: ",")
     }
 }
 
@@ -131,7 +137,7 @@ extension UserList {
         let message: String
     }
 
-    private static let keys = ["role", "cameras", "crypt", "md5", "sha256", "password"]
+    private static let keys = ["role", "cameras", "crypt", "md5", "sha256", "tokens", "password"]
 
     private mutating func take(_ row: Substring) throws(Fault) {
         let row = row.utf8.last == UInt8(ascii: "\r") ? row.dropLast() : row
@@ -184,7 +190,23 @@ extension UserList {
         guard let cameras = CameraScope(text: values["cameras"] ?? "*") else {
             throw Fault(message: "user \(name): cameras= must be * or names with commas between")
         }
-        return User(name: name, role: role, cameras: cameras, secret: try secret(name, values))
+        var user = User(name: name, role: role, cameras: cameras, secret: try secret(name, values))
+        user.tokens = try tokens(name, values["tokens"] ?? "")
+        return user
+    }
+
+    private static func tokens(_ name: String, _ text: String) throws(Fault) -> [AccessToken] {
+        var tokens: [AccessToken] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: true) {
+            guard let token = AccessToken(text: part), !tokens.contains(where: { $0.id == token.id }) else {
+                throw Fault(message: "user \(name): tokens= are ID:SHA256:EXPIRES with commas between, each ID once")
+            }
+            tokens.append(token)
+        }
+        guard tokens.count <= User.maximumTokens else {
+            throw Fault(message: "user \(name): more than \(User.maximumTokens) tokens")
+        }
+        return tokens
     }
 
     private static func secret(_ name: String, _ values: [String: String]) throws(Fault) -> Secret {

@@ -53,6 +53,9 @@ struct AddressTable {
         return text + "\nReady. Ctrl-C ends it.\n"
     }
 
+    /// What an address of the HTTP server begins with; nil if there is none.
+    static func httpURL(_ listeners: [JSON]) -> String? { authority("http", listeners).map { "http://\($0)" } }
+
     /// Host and port as they stand in a URL; an address for all is reached by loopback.
     private static func authority(_ protocolName: String, _ listeners: [JSON]) -> String? {
         guard let listener = listeners.first(where: { $0["protocol"]?.string == protocolName }),

@@ -33,7 +33,8 @@ struct Main {
             """,
         [
             Up.command, Status.command, Figures.memoryCommand, Figures.cpuCommand, Ctl.command, ConfigCommand.command,
-            UserCommand.command, RingCommand.command, Latency.command, exitCodes, reference, version,
+            UserCommand.command, ShareCommand.command, RingCommand.command, Latency.command, exitCodes, reference,
+            version,
         ]
     )
 

@@ -18,7 +18,7 @@ enum UserCommand {
 
             Roles: \(Role.allCases.map { "\($0.rawValue) \($0.meaning)" }.joined(separator: "; ")).
             """,
-        [list, add, passwd, set, remove, hash]
+        [list, add, passwd, set, remove, hash, token]
     )
 
     private static let file = Option("--users", "FILE", "The users' file; else the one of the configuration.")
@@ -43,6 +43,7 @@ enum UserCommand {
                 [
                     "name": .string(user.name), "role": .string(user.role.rawValue),
                     "cameras": .string(user.cameras.text), "digest": .boolean(user.secret.digest != nil),
+                    "tokens": .array(user.tokens.map { .string($0.id) }),
                 ]
             }
             let answer: JSON = ["file": .string(path), "users": .array(members)]
@@ -135,6 +136,84 @@ enum UserCommand {
         _ = try save(&users, path)
         try Terminal.write(names.isEmpty ? "nothing to hash\n" : "hashed: \(names.joined(separator: " "))\n")
         return .success
+    }
+}
+
+// MARK: Tokens
+
+extension UserCommand {
+    private static let token = Command(
+        "token",
+        "Makes a token that a program shows instead of the user's password, or revokes one.",
+        usage: "[OPTION]… NAME",
+        options: [
+            Option("--expires", "TIME", "How long it is good: 12h, 30d; for ever if none is given."),
+            Option("--name", "ID", "What it is called; a random word if none is given."),
+            Option("--revoke", "ID", "Revokes the token of that name instead."),
+            Option("--list", nil, "Lists the user's tokens instead."), .json,
+        ] + place,
+        operands: 1...1,
+        details: """
+            The token is shown once; the file keeps its hash. Clients send Authorization: Bearer TOKEN. A running instance
+            takes over what was made or revoked at once, unless --users or --config names a file.
+            """
+    ) { arguments in
+        let path = try path(arguments)
+        var users = try load(path)
+        var user = try user(arguments.operands[0], users, path)
+        let utc = Clock.realtimeNanoseconds() / 1_000_000_000
+        if arguments.has("--list") { return try list(user.tokens, arguments, utc) }
+        if let id = arguments.value("--revoke") {
+            guard let index = user.tokens.firstIndex(where: { $0.id == id }) else {
+                let hint = Suggestion.phrase(for: id, among: user.tokens.map(\.id))
+                throw Failure(.usage, "\(user.name) has no token \"\(id)\"\(hint)")
+            }
+            user.tokens.remove(at: index)
+            users.set(user, keepingPassword: true)
+            _ = try save(&users, path)
+            try takeOver(arguments)
+            return .success
+        }
+        let id = arguments.value("--name") ?? String(Random.uint64() >> 32, radix: 16)
+        if let problem = AccessToken.problem(withID: id) { throw Failure(.usage, problem) }
+        user.tokens.removeAll { !$0.isValid(at: utc) }
+        guard !user.tokens.contains(where: { $0.id == id }) else {
+            throw Failure(.usage, "\(user.name) has a token \"\(id)\" already; --revoke \(id) revokes it")
+        }
+        guard user.tokens.count < User.maximumTokens else {
+            throw Failure(.usage, "\(user.name) has \(User.maximumTokens) tokens; --revoke ID revokes one")
+        }
+        let lifetime = try Lifetime.seconds(arguments, "--expires")
+        let made = AccessToken.make(id: id, expires: lifetime.map { utc + $0 })
+        user.tokens.append(made.kept)
+        users.set(user, keepingPassword: true)
+        _ = try save(&users, path)
+        try takeOver(arguments)
+        let answer: JSON = [
+            "id": .string(id), "token": .string(made.token), "expires": made.kept.expires.map { JSON($0) } ?? .null,
+        ]
+        try Terminal.write(arguments.has("--json") ? answer.prettyText + "\n" : made.token + "\n")
+        return .success
+    }
+
+    private static func list(_ tokens: [AccessToken], _ arguments: ParsedArguments, _ utc: Int64) throws -> ExitCode {
+        if arguments.has("--json") {
+            let members = tokens.map { token -> JSON in
+                ["id": .string(token.id), "expires": token.expires.map { JSON($0) } ?? .null]
+            }
+            try Terminal.write(JSON.array(members).prettyText + "\n")
+        } else {
+            try Terminal.write(Table([["ID", "LASTS"]] + tokens.map { [$0.id, Lifetime.text($0.expires, utc)] }).text)
+        }
+        return .success
+    }
+
+    /// Lets the running instance read its users again; nothing runs is as good.
+    private static func takeOver(_ arguments: ParsedArguments) throws(Failure) {
+        guard arguments.value("--users") == nil, arguments.value("--config") == nil,
+            (try? Instance(arguments.runDirectory)) != nil
+        else { return }
+        _ = try Instance.request("supervisor", "config-reload", [], arguments.runDirectory)
     }
 }
 
