@@ -270,8 +270,9 @@ class AccessTest(unittest.TestCase):
             finally:
                 connection.close()
 
-        self.assertEqual(status("/healthz"), 200)
-        for path in ["/", "/api/v1/cameras", "/cam/snapshot.jpg", "/cam/mjpeg"]:
+        for path in ["/healthz", "/", "/api/v1/session"]:
+            self.assertEqual(status(path), 200)
+        for path in ["/api/v1/cameras", "/cam/snapshot.jpg", "/cam/mjpeg"]:
             self.assertEqual(status(path), 401)
         curl = settings.need("curl", "curl")
         for kind in ["--digest", "--basic"]:

@@ -52,17 +52,12 @@ final class Client {
     func checkTime(_ now: Instant) {
         if connection.isStalled(for: Self.stallTimeout) { return close("the client takes nothing") }
         wire?.checkTime(now)
+        recheck()
     }
 
-    /// Ends what the user may not have any more; called when the users have changed.
-    func usersChanged() {
-        guard server.access.isRequired else { return }
-        for exchange in exchanges {
-            guard exchange.state == .answering, exchange.activity != nil, let permission = exchange.endpoint?.permission
-            else { continue }
-            let user = exchange.user.flatMap { known in server.access.current(known) }
-            if user?.may(permission, exchange.camera) != true { exchange.abort("the user may not do this any more") }
-        }
+    /// Ends what the client may not have any more: users or share links have changed, or time has passed.
+    func recheck() {
+        for exchange in exchanges { server.recheck(exchange) }
     }
 
     /// Closes the connection now.

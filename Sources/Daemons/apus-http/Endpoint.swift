@@ -25,6 +25,8 @@ struct Endpoint {
     let isAboutCamera: Bool
     /// A query item that the target must have; nil for none.
     let condition: Target.QueryItem?
+    /// True if it also takes what a form sends, not JSON alone.
+    let takesForm: Bool
     /// One sentence, for the reference.
     let summary: String
     /// Answers, at once or later.
@@ -41,6 +43,7 @@ struct Endpoint {
         needs permission: Permission?,
         ofCamera: Bool = false,
         when condition: Target.QueryItem? = nil,
+        takesForm: Bool = false,
         _ summary: String,
         _ answer: @escaping (Exchange) -> Void
     ) {
@@ -49,6 +52,7 @@ struct Endpoint {
         self.permission = permission
         isAboutCamera = ofCamera || paths.contains { $0.contains("{camera}") }
         self.condition = condition
+        self.takesForm = takesForm
         self.summary = summary
         self.answer = answer
     }

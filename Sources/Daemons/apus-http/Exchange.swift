@@ -98,8 +98,10 @@ final class Exchange {
     private(set) var endpoint: Endpoint?
     /// The variable parts of the path.
     private(set) var parameters: [String: String] = [:]
-    /// Who asks; nil where no users are asked for.
-    var user: User?
+    /// Who asks, and what he may; nil where anybody may ask and nobody was recognised.
+    var grant: Grant?
+    /// What the client is to keep, with the answer.
+    var cookies: [SetCookie] = []
     /// What the exchange is busy with.
     private(set) var activity: (any Activity)?
     /// Bytes of body sent so far.

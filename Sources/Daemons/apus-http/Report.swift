@@ -100,7 +100,7 @@ final class Report {
         var members = [
             JSON.Member("id", JSON(client.id)),
             JSON.Member("peer", .string(client.connection.peer.description)),
-            JSON.Member("user", JSON(client.exchanges.first?.user?.name)),
+            JSON.Member("user", JSON(client.exchanges.first?.grant?.name)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
         ]
@@ -205,9 +205,9 @@ extension Server {
     /// The addresses of reports.
     func reportEndpoints() -> [Endpoint] {
         [
-            Endpoint(.get, "/api/v1/cameras", needs: .view, "What the page shows of all cameras.") { [unowned self] in
-                let user = $0.user
-                $0.respond(report.cameras { user?.may(.view, $0) ?? true })
+            Endpoint(.get, "/api/v1/cameras", needs: .view, "What the page shows of all cameras.") {
+                [unowned self] exchange in
+                exchange.respond(report.cameras { exchange.may(.view, $0) })
             },
             // Who supervises the daemon has no password.
             Endpoint(.get, "/healthz", needs: nil, "Whether the daemon does its job.") { [unowned self] in

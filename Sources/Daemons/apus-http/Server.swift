@@ -25,6 +25,8 @@ final class Server {
     private(set) lazy var report = Report(context, self)
     /// Who may do what.
     var access: Access
+    /// Sessions, share links, and which pages are let in.
+    let gate: Gate
     /// What can be asked for.
     private(set) var endpoints = EndpointTable()
     /// All connections, by number.
@@ -60,9 +62,11 @@ final class Server {
         } catch {
             throw Failure(.usage, error.description)
         }
+        gate = try Gate(configuration, loop, log)
         listener = try Self.listen(configuration.http, log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + reportEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints())
+        endpoints.add(loginEndpoints() + shareEndpoints())
         serve(configuration.cameras)
         try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
         context.listening("http", listener.address)
@@ -74,6 +78,7 @@ final class Server {
                 report.clients()
             }
         )
+        for verb in shareVerbs() { context.control.commands.add(verb) }
         context.onStop { [unowned self] in
             for client in clients.values { client.close("the server stops") }
         }
@@ -161,8 +166,9 @@ final class Server {
             return false
         }
         access.take(new, log)
+        gate.take(new, access)
         serve(new.cameras)
-        for client in clients.values { client.usersChanged() }
+        for client in clients.values { client.recheck() }
         return true
     }
 }

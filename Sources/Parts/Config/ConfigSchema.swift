@@ -350,7 +350,7 @@ package enum ConfigSchema {
                 ),
             ]
         )
-        + serverKeys("http", name: "HTTP", port: 8080, latency: "1s", more: [])
+        + serverKeys("http", name: "HTTP", port: 8080, latency: "1s", more: webKeys)
 
     /// The key called `name` of the sections that match `pattern`.
     package static func key(_ pattern: SectionPattern, _ name: String) -> ConfigKey? {

@@ -165,4 +165,18 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package let port: UInt16
     package let maximumLatency: Duration
     package let maximumClients: Int
+    /// Names that this server answers to beside the machine's own, and sites whose pages may ask it; `Access` reads them.
+    package let hosts: String
+    package let allowedOrigins: String
+    package let plainLogin: PlainLogin
+    /// After which people are logged out.
+    package let sessionTimeout: Duration
+}
+
+/// `plain_login`.
+package enum PlainLogin: String, Sendable {
+    /// While there is no certificate.
+    case auto
+    case yes
+    case no
 }

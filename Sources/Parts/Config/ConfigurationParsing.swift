@@ -245,5 +245,9 @@ extension HTTPConfiguration {
         port = UInt16(table.integer("http", "port"))
         maximumLatency = table.duration("http", "max_latency")
         maximumClients = table.integer("http", "max_clients")
+        hosts = table.text("http", "hosts")
+        allowedOrigins = table.text("http", "allow_origin")
+        plainLogin = PlainLogin(rawValue: table.text("http", "plain_login")) ?? .auto
+        sessionTimeout = table.duration("http", "session_timeout")
     }
 }

@@ -6,8 +6,10 @@ package enum Status: Int, Sendable {
     case `continue` = 100
     case switchingProtocols = 101
     case ok = 200
+    case created = 201
     case noContent = 204
     case partialContent = 206
+    case seeOther = 303
     case notModified = 304
     case badRequest = 400
     case unauthorized = 401
@@ -20,6 +22,7 @@ package enum Status: Int, Sendable {
     case unsupportedMediaType = 415
     case rangeNotSatisfiable = 416
     case expectationFailed = 417
+    case misdirected = 421
     case unprocessable = 422
     case upgradeRequired = 426
     case tooManyRequests = 429
@@ -35,8 +38,10 @@ package enum Status: Int, Sendable {
         case .continue: "Continue"
         case .switchingProtocols: "Switching Protocols"
         case .ok: "OK"
+        case .created: "Created"
         case .noContent: "No Content"
         case .partialContent: "Partial Content"
+        case .seeOther: "See Other"
         case .notModified: "Not Modified"
         case .badRequest: "Bad Request"
         case .unauthorized: "Unauthorized"
@@ -50,6 +55,7 @@ package enum Status: Int, Sendable {
         case .rangeNotSatisfiable: "Range Not Satisfiable"
         case .expectationFailed: "Expectation Failed"
         case .unprocessable: "Unprocessable Content"
+        case .misdirected: "Misdirected Request"
         case .upgradeRequired: "Upgrade Required"
         case .tooManyRequests: "Too Many Requests"
         case .fieldsTooLarge: "Request Header Fields Too Large"

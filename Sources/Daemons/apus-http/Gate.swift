@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the server knows of its visitors between requests: sessions, share links, names, sites.
+
+import Access
+import Bytes
+import Config
+import Daemon
+import HTTP
+import Log
+import Loop
+import System
+
+/// Sessions, share links, and which pages are let in.
+final class Gate {
+    var sessions: SessionTable
+    var shares: ShareBook
+    private(set) var site: SitePolicy
+    private var plainLogin: PlainLogin
+    private var hasCertificate: Bool
+    private(set) var sharesPath: String
+    private let log: Logger
+    private let passwords: BackgroundQueue
+
+    init(_ configuration: Configuration, _ loop: EventLoop, _ log: Logger) throws {
+        self.log = log
+        passwords = try BackgroundQueue(loop)
+        sessions = SessionTable(patience: configuration.http.sessionTimeout)
+        site = Self.site(configuration)
+        plainLogin = configuration.http.plainLogin
+        hasCertificate = configuration.tls != nil
+        sharesPath = Self.sharesPath(configuration)
+        do throws(ConfigError) {
+            shares = ShareBook(try ShareList.load(sharesPath))
+        } catch {
+            throw Failure(.usage, error.description)
+        }
+    }
+
+    /// Takes over a changed configuration; sessions stay but of users who are gone or have another password.
+    func take(_ configuration: Configuration, _ access: Access) {
+        site = Self.site(configuration)
+        plainLogin = configuration.http.plainLogin
+        hasCertificate = configuration.tls != nil
+        sharesPath = Self.sharesPath(configuration)
+        sessions.patience = configuration.http.sessionTimeout
+        sessions.usersChanged(access)
+        do throws(ConfigError) {
+            shares.replace(try ShareList.load(sharesPath))
+        } catch {
+            log.error("the share links are not taken over", ["error": error])
+        }
+    }
+
+    /// True if a password may be sent over this connection.
+    func mayLogIn(over connection: (isEncrypted: Bool, isLoopback: Bool)) -> Bool {
+        if connection.isEncrypted || connection.isLoopback { return true }
+        switch plainLogin {
+        case .auto: return !hasCertificate
+        case .yes: return true
+        case .no: return false
+        }
+    }
+
+    /// Looks at a password apart from the loop; false if too many wait.
+    func look(at check: PasswordCheck, then: @escaping (Bool) -> Void) -> Bool {
+        passwords.run({ check.run() }, then: then)
+    }
+
+    /// Writes the share links, so that they are there after a restart.
+    func saveShares() throws(SystemError) { try shares.list.save(sharesPath) }
+
+    /// Seconds since 1970 UTC.
+    static var utc: Int64 { Clock.realtimeNanoseconds() / 1_000_000_000 }
+
+    private static func site(_ configuration: Configuration) -> SitePolicy {
+        let name = (try? File.contents("/proc/sys/kernel/hostname", limit: 256)) ?? []
+        return SitePolicy(
+            hosts: configuration.http.hosts,
+            origins: configuration.http.allowedOrigins,
+            machine: String(decoding: name.prefix { $0 > 0x20 }, as: UTF8.self)
+        )
+    }
+
+    /// Beside the users' file, whose secrets they are like.
+    private static func sharesPath(_ configuration: Configuration) -> String {
+        let path = configuration.users.path
+        return (path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") + "/shares"
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of [http] that say which pages and names the server deals with, and how people log in.
+
+extension ConfigSchema {
+    /// What `[http]` has beside what all servers have.
+    static let webKeys = [
+        ConfigKey(
+            .fixed("http"),
+            "hosts",
+            .text,
+            "none",
+            .live,
+            "Names under which clients reach this server, with commas between: cams.example.com, *.example.com; * takes "
+                + "all. Addresses, names without a dot and this machine's own always do. Others are answered 421, since "
+                + "a page could make a name of its own point here and ask as its visitor."
+        ),
+        ConfigKey(
+            .fixed("http"),
+            "allow_origin",
+            .text,
+            "none",
+            .live,
+            "Other sites whose pages may ask this server and frame its page, with commas between: https://example.com; "
+                + "* lets all read what needs no cookie."
+        ),
+        ConfigKey(
+            .fixed("http"),
+            "plain_login",
+            .choice(["auto", "yes", "no"]),
+            "auto",
+            .live,
+            "Whether people may log in over HTTP without TLS from other machines, which shows their password to whoever "
+                + "listens; auto allows it while [tls] has no certificate."
+        ),
+        ConfigKey(
+            .fixed("http"),
+            "session_timeout",
+            .duration(.seconds(10)...(.seconds(30 * 86_400))),
+            "168h",
+            .live,
+            "Who has logged in is logged out after not having done anything for this long."
+        ),
+    ]
+}
