@@ -54,6 +54,9 @@ stress: build ## prove on this machine that no torn frame is accepted: ThreadSan
 churn: build ## let 10,000 viewers of all transports come and go; the server has to be as before
 	APUS_CHURN=10000 $(PYTHON) -m Tests.Interop churn $(ARGS)
 
+chaos: build ## ten minutes of daemons, sources, disk and clock failing under viewers of all transports
+	APUS_CHAOS=600 $(PYTHON) -m Tests.Interop chaos $(ARGS)
+
 install: ## copy the built programs and the systemd unit under DESTDIR+PREFIX (run make build first)
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
@@ -65,4 +68,4 @@ install: ## copy the built programs and the systemd unit under DESTDIR+PREFIX (r
 clean: ## remove everything that was built
 	rm -rf .build
 
-.PHONY: help setup build run test format lint fuzz bench stress churn install clean
+.PHONY: help setup build run test format lint fuzz bench stress churn chaos install clean

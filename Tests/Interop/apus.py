@@ -52,6 +52,8 @@ class Apus:
         self.log_path = self.directory / "log"
         self.rtsp_port, self.http_port = free_port(), free_port()
         self.process = None
+        # More variables of the environment.
+        self.environment = {}
 
     # Starting and stopping
 
@@ -76,7 +78,7 @@ class Apus:
                 stderr=log,
                 start_new_session=True,
                 # Whoever runs the tests may have users of his own.
-                env={**os.environ, "XDG_CONFIG_HOME": str(self.directory)},
+                env={**os.environ, "XDG_CONFIG_HOME": str(self.directory), **self.environment},
             )
         try:
             self.wait_ready()

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything that can die dies, in any order, under viewers of every transport; all of it has to come back.
+
+import collections
+import mmap
+import os
+import pathlib
+import random
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+from . import clients, publishing, settings
+from .apus import Apus, free_port
+from .case import SharedSuite
+from .mjpeg_client import MJPEGClient
+from .rtsp_client import RTSPClient
+from .test_takeover import DatagramClient
+from .tunnel_client import TunnelledClient, WebSocketClient
+
+# How long faults happen, in seconds; `make chaos` has ten minutes of them.
+SECONDS = int(os.environ.get("APUS_CHAOS", "60"))
+# The longest that any viewer may see nothing because of a fault.
+LIMIT = 2.0
+# From one fault to the next: what the fault before has done is over by then.
+PAUSE = (3.0, 5.0)
+DAEMONS = ["apus-video", "apus-rtsp", "apus-http"]
+
+
+class Player:
+    """A viewer as people have them: joins again at once when its connection ends, and keeps when it saw frames."""
+
+    def __init__(self, name, camera, join):
+        self.name, self.camera, self.join = name, camera, join
+        self.arrivals = []
+        self.joins = 0
+        self.is_stopping = False
+        # Why it could not join last.
+        self.trouble = None
+        self.thread = threading.Thread(target=self.play, daemon=True)
+        self.thread.start()
+
+    def play(self):
+        while not self.is_stopping:
+            try:
+                client = self.join()
+            # Whatever the many kinds of clients raise: it is the frames that count.
+            except Exception as error:
+                self.trouble = error
+                time.sleep(0.05)
+                continue
+            self.joins += 1
+            seen = 0
+            try:
+                quiet = time.monotonic()
+                while client.ended is None and not self.is_stopping:
+                    frames = client.arrived()
+                    if len(frames) > seen:
+                        self.arrivals += frames[seen:]
+                        seen = len(frames)
+                        quiet = time.monotonic()
+                    # A dead server does not always say goodbye: over UDP its silence is all there is.
+                    if time.monotonic() - quiet > 1.5:
+                        break
+                    time.sleep(0.02)
+            finally:
+                try:
+                    client.close()
+                except Exception:
+                    pass
+
+    def gap(self, begin, end):
+        """The longest time without a frame that touches this span."""
+        times = [begin, *(time_ for time_ in list(self.arrivals) if begin < time_ < end), end]
+        return max(later - before for before, later in zip(times, times[1:]))
+
+    def stop(self):
+        self.is_stopping = True
+        self.thread.join(5)
+
+
+def rtsp(kind):
+    """A class of RTSP viewers that tell when frames arrived."""
+
+    class Viewer(kind):
+        def arrived(self):
+            return [frame.arrived for frame in self.frames()]
+
+    return lambda url: Viewer(url).play()
+
+
+class Pictures(MJPEGClient):
+    def arrived(self):
+        return self.arrivals()
+
+    def close(self):
+        self.__exit__()
+
+
+class ChaosTest(SharedSuite):
+    @classmethod
+    def make_apus(cls):
+        if os.geteuid() != 0:
+            settings.missing("chaos needs root: it fills a file system of its own")
+        folder = tempfile.TemporaryDirectory(prefix="apus-chaos-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        clients.certificate(cls.folder)
+        cls.tls_port = free_port()
+        cls.clock = cls.folder / "clock"
+        cls.clock.write_bytes(bytes(8))
+        library = cls.folder / "clock_step.so"
+        source = pathlib.Path(__file__).with_name("clock_step.c")
+        clients.run([settings.need("gcc", "gcc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], 60)
+        config = (
+            f"[tls]\ncertificate = {cls.folder}/crt.pem\nkey = {cls.folder}/key.pem\n"
+            f"[rtsp]\ntls_port = {cls.tls_port}\n"
+            f"[camera.cam]\nsource = publish:\n"
+            f"[camera.film]\nsource = file:{publishing.film('h264', 'aac')}?loop\n"
+            f"[camera.pattern]\nsource = pattern:?size=320x180&fps=25\n"
+        )
+        apus = Apus(config=config, streams=["film", "pattern"])
+        # Small, so that it can be filled; the pictures are not in it.
+        apus.run_dir.mkdir()
+        clients.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0750", "apus-chaos", apus.run_dir], 10)
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", apus.run_dir], check=False, capture_output=True)
+        apus.environment = {"LD_PRELOAD": str(library), "CLOCK_STEP_FILE": str(cls.clock)}
+        return apus
+
+    def players(self):
+        """A viewer of each transport at each camera."""
+        players = []
+        for camera in ["cam", "film", "pattern"]:
+            url, secure = self.apus.rtsp(camera), f"rtsps://127.0.0.1:{self.tls_port}/{camera}"
+            for name, kind, address in [
+                ("rtsp tcp", RTSPClient, url),
+                ("rtsp udp", DatagramClient, url),
+                ("rtsp http tunnel", TunnelledClient, url),
+                ("rtsp websocket", WebSocketClient, url),
+                ("rtsps", RTSPClient, secure),
+            ]:
+                join = rtsp(kind)
+                players.append(Player(name, camera, lambda join=join, address=address: join(address)))
+            path = f"/{camera}/mjpeg"
+            players.append(Player("mjpeg", camera, lambda path=path: Pictures(self.apus.http_port, path)))
+        return players
+
+    # Faults: each does its harm at once, and gives what has to be told of it.
+
+    def victim(self, name):
+        return random.choice([pid for pid, program in self.apus.processes().items() if program == name])
+
+    def strike(self, how):
+        name = random.choice(DAEMONS)
+        os.kill(self.victim(name), how)
+        return name
+
+    def fault_killed(self):
+        return self.strike(signal.SIGKILL)
+
+    def fault_crashed(self):
+        return self.strike(signal.SIGSEGV)
+
+    def fault_stopped(self):
+        return self.strike(signal.SIGSTOP)
+
+    def fault_ring_reader_killed(self):
+        reader = subprocess.Popen(
+            [settings.PROGRAMS / "apus", "ring", "latency", "film/main", "--run-dir", self.apus.run_dir],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.3)
+        reader.send_signal(random.choice([signal.SIGKILL, signal.SIGSTOP]))
+        time.sleep(0.3)
+        reader.kill()
+        reader.wait()
+        return "film.main"
+
+    def fault_source_gone(self):
+        self.publisher.kill()
+        self.publisher.process.stdout.close()
+        time.sleep(random.uniform(0, 1.5))
+        self.publish()
+        return "publisher of cam"
+
+    def fault_disk_full(self):
+        filler = pathlib.Path(self.apus.run_dir) / "filler"
+        try:
+            with open(filler, "wb") as file:
+                while True:
+                    file.write(bytes(1 << 16))
+                    file.flush()
+        except OSError:
+            pass
+        # What needs the disk is needed now.
+        name = self.fault_killed()
+        time.sleep(1.5)
+        filler.unlink()
+        return f"{name} killed meanwhile"
+
+    def fault_clock_step(self):
+        seconds = random.choice([-86_400, -3600, -5, 5, 3600, 86_400 * 365])
+        with open(self.clock, "r+b") as file, mmap.mmap(file.fileno(), 8) as page:
+            before = struct.unpack("q", page[:8])[0]
+            page[:8] = struct.pack("q", before + seconds)
+        return f"{seconds:+} s"
+
+    def publish(self):
+        self.publisher = publishing.ffmpeg(self.apus.rtsp("cam")).__enter__()
+
+    def keep_publishing(self):
+        """The publisher's own supervisor: without it, a killed apus-rtsp would end the film."""
+        while not self.is_over:
+            if self.publisher.process.poll() is not None:
+                self.publish()
+            time.sleep(0.05)
+
+    def descriptors(self):
+        """How many descriptors each daemon has."""
+        counts = collections.Counter()
+        for pid, name in self.apus.processes().items():
+            if name in DAEMONS:
+                counts[name] += len(os.listdir(f"/proc/{pid}/fd"))
+        return counts
+
+    def rings(self):
+        return sorted(path.name for path in (pathlib.Path(self.apus.run_dir) / "ring").iterdir())
+
+    def test_all_comes_back_after_every_fault(self):
+        seed = int(os.environ.get("APUS_CHAOS_SEED", random.randrange(1 << 32)))
+        random.seed(seed)
+        print(f"      {SECONDS} s of faults; APUS_CHAOS_SEED={seed} has them in the same order")
+        self.is_over = False
+        self.publish()
+        keeper = threading.Thread(target=self.keep_publishing, daemon=True)
+        keeper.start()
+        players = self.players()
+        try:
+            deadline = time.monotonic() + 20
+            while blind := [player for player in players if not player.arrivals]:
+                if time.monotonic() > deadline:
+                    self.fail(f"no frames: {[(player.name, player.camera, player.trouble) for player in blind]}")
+                time.sleep(0.1)
+            time.sleep(2)
+            before, rings = self.descriptors(), self.rings()
+            events = self.cause_faults(players)
+            time.sleep(3)
+            self.judge(players, events)
+            after = self.descriptors()
+            for name in DAEMONS:
+                # Connections that have just ended may still be there.
+                self.assertLessEqual(after[name], before[name] + 6, f"descriptors of {name}: {before} before, {after} after")
+            self.assertEqual(self.rings(), rings)
+        finally:
+            self.is_over = True
+            keeper.join(5)
+            for player in players:
+                player.stop()
+            self.publisher.kill()
+        self.assertEqual(collections.Counter(self.apus.processes().values()), self.expected_processes())
+        self.check_nothing_is_left()
+
+    def expected_processes(self):
+        return collections.Counter({"apus-video": 3, "apus-rtsp": 1, "apus-http": 1})
+
+    def cause_faults(self, players):
+        """Pairs of a moment and what was done then."""
+        faults = [name for name in dir(self) if name.startswith("fault_")]
+        # Each at least once, as far as the time goes.
+        order = random.sample(faults, len(faults))
+        events = []
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            name = order.pop() if order else random.choice(faults)
+            moment = time.monotonic()
+            what = getattr(self, name)()
+            events.append((moment, name.removeprefix("fault_").replace("_", " "), what))
+            time.sleep(random.uniform(*PAUSE))
+        events.append((time.monotonic(), "end", ""))
+        return events
+
+    def judge(self, players, events):
+        """Tells how long viewers saw nothing after each fault, and fails where it was too long."""
+        worst = collections.defaultdict(list)
+        for (moment, name, what), (next_moment, _, _) in zip(events, events[1:]):
+            gap, player = max(((player.gap(moment, next_moment), player) for player in players), key=lambda pair: pair[0])
+            worst[name].append(gap)
+            if gap > LIMIT or "APUS_CHAOS_SEED" in os.environ:
+                print(f"      {name} ({what}): {gap:.2f} s for {player.camera} {player.name}")
+        for name, gaps in sorted(worst.items()):
+            print(f"      {name:<18} {len(gaps):>4} times, longest gap of any viewer {max(gaps):.2f} s")
+        joins = collections.Counter()
+        for player in players:
+            joins[player.name] += player.joins
+        print("      joins: " + ", ".join(f"{name} {count}" for name, count in sorted(joins.items())))
+        for name, gaps in worst.items():
+            with self.subTest(name):
+                self.assertLessEqual(max(gaps), LIMIT)
+
+    def check_nothing_is_left(self):
+        """Not a process, not a file once the suite has ended."""
+        run_dir = pathlib.Path(self.apus.run_dir)
+        self.apus.interrupt()
+        self.assertEqual(self.apus.processes(), {})
+        self.assertFalse(run_dir.exists() and any(run_dir.iterdir()), "files are left in the run directory")
