@@ -166,6 +166,28 @@ struct MP4Tests {
     }
 }
 
+@Suite("Clip times")
+struct ClipTimeTests {
+    @Test(
+        "clip times have a sign, decimals and a unit",
+        arguments: [
+            ("-8s", -8000), ("+5s", 5000), (" 5s", 5000), ("5", 5000), ("-500ms", -500), ("1.5m", 90_000), ("now", 0),
+            ("-2.25", -2250), ("3600s", 3_600_000),
+        ]
+    )
+    func times(_ text: String, _ milliseconds: Int64) {
+        #expect(ClipTime.parse(text) == .milliseconds(milliseconds))
+    }
+
+    @Test(
+        "what is no time, or too far away, is refused",
+        arguments: ["", "-", "s", "8x", "--8s", "1.s", ".5", "1.2345s", "3601s", "99999999", "８s", "1e3", "nan"]
+    )
+    func refusals(_ text: String) {
+        #expect(ClipTime.parse(text) == nil)
+    }
+}
+
 @Suite("Sample times")
 struct SampleClockTests {
     private func instant(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }

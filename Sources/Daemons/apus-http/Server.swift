@@ -22,6 +22,8 @@ final class Server {
     private(set) var feeds: [String: Feed] = [:]
     /// The coded streams that are being watched, as `CAMERA/STREAM`; `videoFeed` finds or begins one.
     var videoFeeds: [String: VideoFeed] = [:]
+    /// The cameras' streams as HLS, MSE and clips have them.
+    private(set) lazy var movies = Movies(self)
     private(set) lazy var report = Report(context, self)
     /// Who may do what.
     var access: Access
@@ -67,6 +69,7 @@ final class Server {
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + reportEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints())
         endpoints.add(loginEndpoints() + shareEndpoints())
+        endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
         serve(configuration.cameras)
         try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
         context.listening("http", listener.address)
@@ -112,6 +115,7 @@ final class Server {
         for camera in cameras where camera.jpeg != nil { feeds[camera.name] = old[camera.name] ?? begin(camera) }
         for (name, feed) in old where feeds[name] == nil { feed.end() }
         endOldVideoFeeds(cameras)
+        movies.take(cameras)
     }
 
     private func begin(_ camera: CameraConfiguration) -> Feed {

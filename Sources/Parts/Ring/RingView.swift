@@ -161,6 +161,14 @@ package final class RingView {
         return entry.info
     }
 
+    /// The generation of the description that a frame belongs to; nil when the frame is not there.
+    package func descriptionGeneration(of sequence: UInt64) -> UInt32? {
+        guard info(sequence) != nil else { return nil }
+        let slot = slotsOffset + Int(sequence % UInt64(slotCount)) * RingLayout.slotSize
+        let generation = words.relaxed32(slot + RingLayout.Slot.generation)
+        return info(sequence) == nil ? nil : generation
+    }
+
     /// The keyframe from which the decoding of a frame starts, nil when the frame or its keyframe is not there.
     package func keyframe(of sequence: UInt64) -> UInt64? {
         guard let entry = entry(sequence), entry.keyframe > 0, info(entry.keyframe) != nil else { return nil }

@@ -28,10 +28,10 @@ extension HLSWindow {
     }
 
     /// Whole seconds that no segment is longer than, rounded (§4.4.3.1).
-    package var targetDuration: Int { max(1, Int(longestSegment.seconds.rounded(.up))) }
+    package var targetDuration: Int { max(1, Int(longestSegment.seconds.rounded())) }
 
-    /// The playlist of what there is now.
-    package func playlist(_ form: Form = .full, reports: [HLSRenditionReport] = []) -> String {
+    /// The playlist of what there is now; `folder` stands in front of the names in it.
+    package func playlist(_ form: Form = .full, reports: [HLSRenditionReport] = [], folder: String = "") -> String {
         var text = "#EXTM3U\n#EXT-X-VERSION:\(form == .plain ? 7 : 9)\n#EXT-X-TARGETDURATION:\(targetDuration)\n"
         if form != .plain {
             let holdBack = max(3 * longestPart.seconds, 1)
@@ -50,16 +50,20 @@ extension HLSWindow {
             if index < skipped { continue }
             if form == .plain, !segment.isComplete { continue }
             if segment.isDiscontinuity { text += "#EXT-X-DISCONTINUITY\n" }
-            if map != segment.map { text += "#EXT-X-MAP:URI=\"\(HLSName.initialization(segment.map).text)\"\n" }
+            if map != segment.map {
+                text += "#EXT-X-MAP:URI=\"\(folder)\(HLSName.initialization(segment.map).text)\"\n"
+            }
             text += "#EXT-X-PROGRAM-DATE-TIME:\(Self.date(segment.began))\n"
-            if form != .plain, index >= partsFrom { Self.append(segment, to: &text) }
+            if form != .plain, index >= partsFrom { Self.append(segment, folder, to: &text) }
             if segment.isComplete {
-                text += "#EXTINF:\(Self.decimal(segment.duration.seconds)),\n\(HLSName.segment(segment.number).text)\n"
+                text +=
+                    "#EXTINF:\(Self.decimal(segment.duration.seconds)),\n\(folder)\(HLSName.segment(segment.number).text)\n"
             }
         }
         guard form != .plain else { return text }
         let index = segments.last.map { $0.isComplete ? 0 : $0.parts.count } ?? 0
-        text += "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"\(HLSName.part(segment: currentNumber, index: index).text)\"\n"
+        text +=
+            "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"\(folder)\(HLSName.part(segment: currentNumber, index: index).text)\"\n"
         for report in reports {
             text += "#EXT-X-RENDITION-REPORT:URI=\"\(report.uri)\",LAST-MSN=\(report.lastSegment)"
             text += (report.lastPart.map { ",LAST-PART=\($0)" } ?? "") + "\n"
@@ -97,10 +101,10 @@ extension HLSWindow {
         return 0
     }
 
-    private static func append(_ segment: HLSSegment, to text: inout String) {
+    private static func append(_ segment: HLSSegment, _ folder: String, to text: inout String) {
         for (index, part) in segment.parts.enumerated() {
             text += "#EXT-X-PART:DURATION=\(decimal(part.duration.seconds))"
-            text += ",URI=\"\(HLSName.part(segment: segment.number, index: index).text)\""
+            text += ",URI=\"\(folder)\(HLSName.part(segment: segment.number, index: index).text)\""
             text += part.isIndependent ? ",INDEPENDENT=YES\n" : "\n"
         }
     }

@@ -72,14 +72,19 @@ package struct MP4Track: Sendable, Hashable {
         return seconds * Int64(timescale) + rest * Int64(timescale) / 1_000_000_000
     }
 
+    /// How long each frame of sound lasts, in ticks; nil where it depends on the frame.
+    package var soundDuration: UInt32? {
+        guard description.codec == .aac else { return nil }
+        guard let config = try? AudioSpecificConfig(parsing: description.configuration.span) else { return 1024 }
+        let factor = config.extensionRate.map { $0 / max(1, config.sampleRate) } ?? 1
+        return config.samplesPerFrame * max(1, factor)
+    }
+
     /// How long a frame of sound lasts, in ticks; nil for pictures and for what makes no sense.
     package func soundDuration(_ frame: Span<UInt8>) -> UInt32? {
         let channels = max(1, Int(description.channels))
         switch description.codec {
-        case .aac:
-            guard let config = try? AudioSpecificConfig(parsing: description.configuration.span) else { return 1024 }
-            let factor = config.extensionRate.map { $0 / max(1, config.sampleRate) } ?? 1
-            return config.samplesPerFrame * max(1, factor)
+        case .aac: return soundDuration
         case .opus: return OpusPacket.samples(frame)
         case .pcmu, .pcma: return UInt32(frame.count / channels)
         case .l16: return UInt32(frame.count / 2 / channels)
