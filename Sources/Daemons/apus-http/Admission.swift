@@ -46,7 +46,10 @@ extension Server {
             let fields = [HeaderField("WWW-Authenticate", "Bearer realm=\"\(Access.realm)\", error=\"invalid_token\"")]
             exchange.refuse(.unauthorized, "the token is none, or none any more", fields)
             return false
-        case .unknown: return askForPassword(permission, exchange, endpoint)
+        case .unknown:
+            return askForPassword(permission, exchange) { [unowned self, unowned exchange] in
+                if mayProceed(exchange, endpoint) { endpoint.answer(exchange) }
+            }
         }
     }
 
@@ -138,14 +141,17 @@ extension Server {
 
     // MARK: Passwords
 
-    private func askForPassword(_ permission: Permission, _ exchange: Exchange, _ endpoint: Endpoint) -> Bool {
+    /// True if the request shows the password of somebody who may do this; nil asks for no more than who it is.
+    ///
+    /// Else it is answered, or `again` is called once there is more to say.
+    func askForPassword(_ permission: Permission?, _ exchange: Exchange, again: @escaping () -> Void) -> Bool {
         let head = exchange.request.head
         let decision = exchange.client.access.decide(
             AccessRequest(
                 method: head.method.rawValue,
                 uri: head.target.path,
                 authorization: head.fields["authorization"],
-                permission: permission,
+                permission: permission ?? .view,
                 camera: exchange.camera
             ),
             &access,
@@ -157,14 +163,19 @@ extension Server {
             return true
         case .challenge(let values): challenge(exchange, values)
         case .forbidden(let user):
-            _ = take(Grant(proof: .password, user: user), permission, exchange)
-        case .slowed(let until): hold(exchange, endpoint, until)
+            let grant = Grant(proof: .password, user: user)
+            guard let permission else {
+                exchange.grant = grant
+                return true
+            }
+            _ = take(grant, permission, exchange)
+        case .slowed(let until): hold(exchange, until, again)
         case .locked(let until): refuseLocked(exchange, until)
         case .checking(let check):
             examine(check, exchange) { [unowned self, unowned exchange] verdict in
                 switch verdict {
                 // What was right is remembered, so it is right at once this time.
-                case .right: if mayProceed(exchange, endpoint) { endpoint.answer(exchange) }
+                case .right: again()
                 case .wrong: challenge(exchange, exchange.client.access.challenges(access, at: loop.now))
                 case .locked(let until): refuseLocked(exchange, until)
                 }
@@ -192,13 +203,6 @@ extension Server {
         guard !isTaken else { return }
         access.abandon(check)
         exchange.refuse(.unavailable, "too many log in at the moment", [HeaderField("Retry-After", "2")])
-    }
-
-    /// Answers the exchange later, when attempts from its address are looked at again.
-    private func hold(_ exchange: Exchange, _ endpoint: Endpoint, _ until: Instant) {
-        hold(exchange, until) { [unowned self, unowned exchange] in
-            if mayProceed(exchange, endpoint) { endpoint.answer(exchange) }
-        }
     }
 
     /// Goes on with an exchange at an instant, unless the client has gone by then.

@@ -19,11 +19,14 @@ final class Gate {
     private var hasCertificate: Bool
     private(set) var sharesPath: String
     private let log: Logger
-    private let passwords: BackgroundQueue
+    /// Where passwords are looked at and files are written.
+    private let background: BackgroundQueue
+    /// So many writes of the share links are under way.
+    private var saves = 0
 
     init(_ configuration: Configuration, _ loop: EventLoop, _ log: Logger) throws {
         self.log = log
-        passwords = try BackgroundQueue(loop)
+        background = try BackgroundQueue(loop)
         sessions = SessionTable(patience: configuration.http.sessionTimeout)
         site = Self.site(configuration)
         plainLogin = configuration.http.plainLogin
@@ -44,6 +47,8 @@ final class Gate {
         sharesPath = Self.sharesPath(configuration)
         sessions.patience = configuration.http.sessionTimeout
         sessions.usersChanged(access)
+        // What is there is newer than the file while it is being written.
+        guard saves == 0 else { return }
         do throws(ConfigError) {
             shares.replace(try ShareList.load(sharesPath))
         } catch {
@@ -63,11 +68,27 @@ final class Gate {
 
     /// Looks at a password apart from the loop; false if too many wait.
     func look(at check: PasswordCheck, then: @escaping (Bool) -> Void) -> Bool {
-        passwords.run({ check.run() }, then: then)
+        background.run({ check.run() }, then: then)
     }
 
-    /// Writes the share links, so that they are there after a restart.
-    func saveShares() throws(SystemError) { try shares.list.save(sharesPath) }
+    /// Writes the share links, so that they are there after a restart; `then` gets what went wrong.
+    func saveShares(then: @escaping (SystemError?) -> Void) {
+        let (list, path) = (shares.list, sharesPath)
+        let done = { [unowned self] (error: SystemError?) in
+            saves -= 1
+            then(error)
+        }
+        let isTaken = background.run({ () -> SystemError? in
+            do throws(SystemError) {
+                try list.save(path)
+                return nil
+            } catch {
+                return error
+            }
+        }) { done($0) }
+        saves += 1
+        if !isTaken { done(SystemError("too much waits to be written", code: 11)) }
+    }
 
     /// Seconds since 1970 UTC.
     static var utc: Int64 { Clock.realtimeNanoseconds() / 1_000_000_000 }

@@ -27,15 +27,8 @@ extension Server {
                 needs: nil,
                 "Ends the session; with {\"everywhere\": true}, all of the user's sessions."
             ) { [unowned self] in logOut($0) },
-            Endpoint(.get, "/api/v1/session", needs: nil, "Who asks, and what he may.") { [unowned self] exchange in
-                // Who shows a password is told what it is good for.
-                guard exchange.grant == nil, exchange.request.head.fields["authorization"] != nil else {
-                    return exchange.respond(.json(.ok, session(exchange)))
-                }
-                let asked = Endpoint(.get, "/api/v1/session", needs: .view, "") { [unowned self] exchange in
-                    exchange.respond(.json(.ok, session(exchange)))
-                }
-                if mayProceed(exchange, asked) { asked.answer(exchange) }
+            Endpoint(.get, "/api/v1/session", needs: nil, "Who asks, and what he may.") { [unowned self] in
+                describeSession($0)
             },
         ]
     }
@@ -112,6 +105,17 @@ extension Server {
     }
 
     // MARK: Who
+
+    private func describeSession(_ exchange: Exchange) {
+        // Who shows a password is told what it is good for.
+        if access.isRequired, exchange.grant == nil, exchange.request.head.fields["authorization"] != nil {
+            let isKnown = askForPassword(nil, exchange) { [unowned self, unowned exchange] in
+                describeSession(exchange)
+            }
+            guard isKnown else { return }
+        }
+        exchange.respond(.json(.ok, session(exchange)))
+    }
 
     /// What `/api/v1/session` answers.
     private func session(_ exchange: Exchange) -> JSON {

@@ -32,10 +32,10 @@ extension Server {
                 [unowned self] exchange in
                 let id = exchange.parameters["id"] ?? ""
                 do throws(ControlError) {
-                    audit("share revoked", exchange, try revokeShare(id).camera + "/" + id)
-                    exchange.respond(Response(.noContent))
+                    audit("share revoked", exchange, "\(try revokeShare(id).camera)/\(id)")
+                    keepShares(exchange, Response(.noContent))
                 } catch {
-                    exchange.refuse(error.code == .failed ? .internalError : .notFound, error.message)
+                    exchange.refuse(.notFound, error.message)
                 }
             },
             Endpoint(.get, "/s/{token}", needs: nil, "The page of a share link.") { [unowned self] in openShare($0) },
@@ -69,16 +69,18 @@ extension Server {
                     label: arguments.text("label") ?? "",
                     by: "-"
                 )
+                keepShares()
                 log.info(
                     "share made",
                     ["user": "-", "peer": "control", "what": "\(made.share.camera)/\(made.share.id)"]
                 )
                 return report(made.share, token: made.token)
             },
-            Verb("share-revoke", "Revokes a share link.", [Argument("id", .text, "The link's name.")]) {
+            Verb("share-revoke", "Revokes a share link.", [Argument("link", .text, "What the link is called.")]) {
                 [unowned self] (arguments) throws(ControlError) in
-                let id = arguments.text("id") ?? ""
+                let id = arguments.text("link") ?? ""
                 let share = try revokeShare(id)
+                keepShares()
                 log.info("share revoked", ["user": "-", "peer": "control", "what": "\(share.camera)/\(id)"])
                 return report(share, token: nil)
             },
@@ -121,9 +123,9 @@ extension Server {
                 by: exchange.user?.name ?? "-"
             )
             audit("share made", exchange, "\(camera)/\(made.share.id)")
-            exchange.respond(.json(.created, report(made.share, token: made.token)))
+            keepShares(exchange, .json(.created, report(made.share, token: made.token)))
         } catch {
-            exchange.refuse(error.code == .failed ? .internalError : .badRequest, error.message)
+            exchange.refuse(.badRequest, error.message)
         }
     }
 
@@ -137,10 +139,8 @@ extension Server {
         guard cameraNames.contains(camera) else {
             throw ControlError(.outOfRange, key: "camera", "there is no camera \(camera)")
         }
-        let before = gate.shares.list
-        let made: (share: Share, token: String)
         do throws(ShareFault) {
-            made = try gate.shares.add(
+            return try gate.shares.add(
                 camera: camera,
                 lifetime: lifetime.map(Int64.init),
                 viewers: viewers,
@@ -151,26 +151,26 @@ extension Server {
         } catch {
             throw ControlError(.outOfRange, error.message)
         }
-        try keepShares(orElse: before)
-        return made
     }
 
     private func revokeShare(_ id: String) throws(ControlError) -> Share {
-        let before = gate.shares.list
         guard let share = gate.shares.revoke(id) else {
             throw ControlError(.outOfRange, key: "id", "there is no share link \(id)")
         }
-        try keepShares(orElse: before)
         for client in clients.values { client.recheck() }
         return share
     }
 
-    private func keepShares(orElse before: ShareList) throws(ControlError) {
-        do throws(SystemError) {
-            try gate.saveShares()
-        } catch {
-            gate.shares.replace(before)
-            throw ControlError(.failed, "cannot write \(gate.sharesPath): \(error.reason)")
+    /// Writes the links apart from the loop, then answers. What cannot be written holds until the next restart.
+    private func keepShares(_ exchange: Exchange? = nil, _ response: Response? = nil) {
+        exchange?.wait(ShareWriting())
+        gate.saveShares { [unowned self, weak exchange] error in
+            if let error {
+                log.error("the share links cannot be written", ["file": gate.sharesPath, "error": error])
+                exchange?.refuse(.internalError, "cannot write \(gate.sharesPath): \(error.reason)")
+            } else if let response {
+                exchange?.respond(response)
+            }
         }
     }
 
@@ -224,6 +224,11 @@ extension Server {
         let fields = [HeaderField("Content-Type", "text/html; charset=utf-8")] + uncached
         exchange.respond(Response(.ok, fields: fields, body: .bytes(Array(page.utf8))))
     }
+}
+
+/// Waits until the links are written.
+private final class ShareWriting: Activity {
+    let kind = "share"
 }
 
 extension Response {

@@ -79,8 +79,8 @@ enum ShareCommand {
         options: [.runDirectory],
         operands: 1...1
     ) { arguments in
-        let id = JSON.Member("id", .string(arguments.operands[0]))
-        _ = try Instance.request("http", "share-revoke", [id], arguments.runDirectory)
+        let link = JSON.Member("link", .string(arguments.operands[0]))
+        _ = try Instance.request("http", "share-revoke", [link], arguments.runDirectory)
         return .success
     }
 
