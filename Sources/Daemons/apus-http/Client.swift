@@ -16,6 +16,8 @@ final class Client {
     unowned let server: Server
     /// Who the client is; each request has to show it, as a proxy may send many clients' through one connection.
     var access: AccessSession
+    /// True for who came to the port for reCamera's clients.
+    var isOnSocketPort = false
     /// What the connection speaks.
     private(set) var wire: (any Wire)?
 

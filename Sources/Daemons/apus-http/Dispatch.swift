@@ -17,6 +17,7 @@ extension Server {
             "request",
             ["client": exchange.client.id, "method": head.method.rawValue, "path": head.target.pathWithoutSecrets]
         )
+        if exchange.client.isOnSocketPort { return answerOnSocketPort(exchange) }
         let names = cameraNames
         switch endpoints.match(head.method, head.target, isCamera: names.contains) {
         case .found(let endpoint, let parameters):

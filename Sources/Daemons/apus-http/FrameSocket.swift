@@ -39,7 +39,12 @@ extension Server {
         guard let camera = exchange.camera, let feed = videoFeed(camera, stream) else {
             return exchange.refuse(.notFound, "the camera \(exchange.camera ?? "") has no stream \(stream)")
         }
-        openSocket(exchange) { [unowned self] in FrameSocket(self, feed, form, exchange.client) }
+        var prefix: UInt8?
+        if form == .recamera, let channel = exchange.query("channel") {
+            prefix = UInt8(channel)
+            guard prefix != nil else { return exchange.refuse(.badRequest, "a channel is a number up to 255") }
+        }
+        openSocket(exchange) { [unowned self] in FrameSocket(self, feed, form, exchange.client, prefix: prefix) }
     }
 }
 

@@ -44,6 +44,8 @@ final class Server {
     private let context: DaemonContext
     private let hub: ConnectionHub
     private let listener: Listener
+    /// The port for reCamera's clients; nil for none.
+    private let socketListener: Listener?
     private var lastClient = 0
     private var departing: [Int: Departure] = [:]
 
@@ -66,13 +68,20 @@ final class Server {
         }
         gate = try Gate(configuration, loop, log)
         listener = try Self.listen(configuration.http, log, loop)
+        socketListener = try Self.listenForSockets(configuration.http, log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + reportEndpoints() + pageEndpoints())
-        endpoints.add(frameSocketEndpoints())
+        endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
         endpoints.add(loginEndpoints() + shareEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
         serve(configuration.cameras)
         try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
         context.listening("http", listener.address)
+        if let socketListener {
+            try socketListener.start { [unowned self] socket, peer throws(SystemError) in
+                try admit(socket, peer, toSocketPort: true)
+            }
+            context.listening("websocket", socketListener.address)
+        }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
@@ -137,7 +146,11 @@ final class Server {
         }
     }
 
-    private func admit(_ socket: consuming FileDescriptor, _ peer: SocketAddress) throws(SystemError) {
+    private func admit(
+        _ socket: consuming FileDescriptor,
+        _ peer: SocketAddress,
+        toSocketPort: Bool = false
+    ) throws(SystemError) {
         guard clients.count < context.configuration.http.maximumClients else {
             log.warn("too many clients", ["peer": peer, "limit": context.configuration.http.maximumClients])
             _ = try Socket.send(socket.raw, Self.full.span)
@@ -147,6 +160,7 @@ final class Server {
         Socket.setOption(socket.raw, .keepAlive, 1)
         lastClient += 1
         let client = Client(lastClient, Connection(hub, socket: socket, peer: peer), self)
+        client.isOnSocketPort = toSocketPort
         try client.start()
         clients[client.id] = client
     }
@@ -166,7 +180,9 @@ final class Server {
         let old = context.configuration
         // A port that was left to this server may be written down since.
         let isSamePort = new.http.port == old.http.port || new.http.port == listener.address.port
-        guard isSamePort, new.http.listen == old.http.listen, new.http.isEnabled == old.http.isEnabled else {
+        guard isSamePort, new.http.listen == old.http.listen, new.http.isEnabled == old.http.isEnabled,
+            new.http.webSocketPort == old.http.webSocketPort
+        else {
             return false
         }
         access.take(new, log)

@@ -205,20 +205,11 @@ final class WebSocketSession: UpgradedSession {
 }
 
 extension Server {
-    /// Whose pages may open a WebSocket.
-    enum SocketOrigin {
-        /// Those of this very address.
-        case sameAddress
-        /// Those of any port of this host: the page of a camera is elsewhere than its stream.
-        case sameHost
-    }
-
-    /// Goes over to WebSocket if the request is one that may, else refuses it.
-    func openSocket(
-        _ exchange: Exchange,
-        from allowed: SocketOrigin = .sameAddress,
-        _ content: () -> any SocketContent
-    ) {
+    /// Goes over to WebSocket if the request asks for it well, else refuses it.
+    ///
+    /// Browsers let any page open a WebSocket anywhere, with the user's credentials (RFC 6455 §10.2): whether this page
+    /// may was decided before, by `mayProceed`.
+    func openSocket(_ exchange: Exchange, _ content: () -> any SocketContent) {
         let head = exchange.request.head
         let handshake: WebSocketHandshake
         do throws(RequestError) {
@@ -226,32 +217,8 @@ extension Server {
         } catch {
             return exchange.respond(WebSocketHandshake.refusal(error))
         }
-        // Browsers let any page open a WebSocket anywhere, with the user's credentials (RFC 6455 §10.2).
-        if let origin = handshake.origin, !Self.mayOpen(origin, at: head.fields["host"] ?? "", allowed) {
-            return exchange.refuse(.forbidden, "pages of \(origin) may not open this")
-        }
         exchange.upgrade(handshake.response { Hash.sha1.digest($0.span) }) { connection in
             WebSocketSession(exchange, connection, content())
         }
-    }
-
-    /// True if a page of `origin` (`http://camera:8080`) may open a WebSocket at `host` (`camera:8080`).
-    static func mayOpen(_ origin: String, at host: String, _ allowed: SocketOrigin) -> Bool {
-        let parts = origin.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "http:" || parts[0] == "https:", parts[1].isEmpty else { return false }
-        let page = parts[2].lowercased()
-        let here = host.lowercased()
-        guard !page.isEmpty, !here.isEmpty else { return false }
-        let port = parts[0] == "https:" ? ":443" : ":80"
-        switch allowed {
-        case .sameAddress: return page == here || page + port == here
-        case .sameHost: return hostName(page) == hostName(here)
-        }
-    }
-
-    /// A host without its port.
-    private static func hostName(_ host: String) -> Substring {
-        if host.hasPrefix("["), let end = host.firstIndex(of: "]") { return host[...end] }
-        return host.prefix { $0 != ":" }
     }
 }

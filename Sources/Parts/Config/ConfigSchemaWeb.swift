@@ -40,5 +40,12 @@ extension ConfigSchema {
             .live,
             "Who has logged in is logged out after not having done anything for this long."
         ),
+        ConfigKey(
+            .fixed("http"),
+            "websocket_port",
+            .integer(0...65_535),
+            "0",
+            "The TCP port for reCamera's clients, who expect 8765; 0 for none."
+        ),
     ]
 }

@@ -171,6 +171,8 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package let plainLogin: PlainLogin
     /// After which people are logged out.
     package let sessionTimeout: Duration
+    /// The port for reCamera's clients; 0: none.
+    package let webSocketPort: UInt16
 }
 
 /// `plain_login`.

@@ -48,6 +48,10 @@ extension Configuration {
             (section: "rtsp", key: "port", isOpen: rtsp.isEnabled, address: rtsp.listen, port: rtsp.port),
             (section: "rtsp", key: "tls_port", isOpen: isSecure, address: rtsp.listen, port: rtsp.tlsPort),
             (section: "http", key: "port", isOpen: http.isEnabled, address: http.listen, port: http.port),
+            (
+                section: "http", key: "websocket_port", isOpen: http.isEnabled && http.webSocketPort != 0,
+                address: http.listen, port: http.webSocketPort
+            ),
         ]
         for (index, listener) in listeners.enumerated() where listener.isOpen {
             if listener.key == "port", authentication == .on, !isLoopback(listener.address),
@@ -249,5 +253,6 @@ extension HTTPConfiguration {
         allowedOrigins = table.text("http", "allow_origin")
         plainLogin = PlainLogin(rawValue: table.text("http", "plain_login")) ?? .auto
         sessionTimeout = table.duration("http", "session_timeout")
+        webSocketPort = UInt16(table.integer("http", "websocket_port"))
     }
 }
