@@ -13,6 +13,8 @@ struct Main {
                    workers=1                                 so many processes of apus-rtsp
                    servers=apus,gst,mediamtx,published       MEDIAMTX=PATH in the environment names MediaMTX
                apus-bench publish [KEY=VALUE …]              the same for what is published over RTSP and relayed
+               apus-bench websocket [KEY=VALUE …]            measure frames over WebSocket: latency, memory a viewer
+                   viewers=100 seconds=10 bitrate=4000000 stalled=0
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
         """
 
@@ -30,6 +32,7 @@ struct Main {
             case "ring": try RingBenchmark.run()
             case "fanout": try FanOutBenchmark(Array(arguments.dropFirst())).run()
             case "publish": try FanOutBenchmark(["servers=published,mediamtx"] + arguments.dropFirst()).run()
+            case "websocket": try WebSocketBenchmark(Array(arguments.dropFirst())).run()
             case "floor-sender", "floor-relay":
                 try FloorSender.run(
                     transport: arguments[1],
