@@ -2,6 +2,7 @@
 // The client as a player: descriptions, transports, reports.
 
 import Bytes
+import Control
 import FanOut
 import Log
 import Loop
@@ -126,6 +127,9 @@ extension Client {
         let playback = playback ?? Playback(stream, loop: server.loop)
         self.playback = playback
         if let old = playback.set(track) { release(old) }
+        if track.feed.kind != .audio {
+            track.traffic = server.traffic.traffic(stream.camera, stream.kind.rawValue, playback.transportName)
+        }
         switch track.delivery {
         case .interleaved: track.connection = connection
         case .datagrams(let path):
@@ -166,6 +170,7 @@ extension Client {
                 "transport": playback.transportName, "carrier": carrierName,
             ]
         )
+        server.tell("viewer-joined", self, playback)
         // Before the first packet: players that have seen packets without a report place them differently.
         sendReports()
         playback.start()
@@ -183,12 +188,22 @@ extension Client {
         playback.stop()
         talkback?.stop()
         playback.stream.viewers[id] = nil
+        let seconds = Int((server.loop.now - began).seconds)
+        server.tell(
+            "viewer-left",
+            self,
+            playback,
+            [
+                JSON.Member("reason", .string(reason)), JSON.Member("frames", JSON(playback.frames)),
+                JSON.Member("seconds", JSON(seconds)),
+            ]
+        )
         server.log.info(
             "viewer left",
             [
                 "client": id, "peer": connection.peer, "stream": playback.stream.name, "reason": reason,
                 "frames": playback.frames, "dropped": playback.dropText,
-                "seconds": Int((server.loop.now - began).seconds),
+                "seconds": seconds,
             ]
         )
     }

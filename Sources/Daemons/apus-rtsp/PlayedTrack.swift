@@ -35,7 +35,11 @@ final class PlayedTrack {
     /// The time to the client and back, as its last report tells.
     private(set) var roundTrip: Duration?
     private(set) var cursor: FrameCursor
+    /// Where what is sent is counted; nil for sound.
+    var traffic: Traffic?
 
+    /// This viewer's part of the traffic, from the first start on.
+    private var meter: ViewerMeter?
     private let loop: EventLoop
     private let cache: WireCache
     private var pace: Pace
@@ -66,6 +70,11 @@ final class PlayedTrack {
     /// Begins, or goes on after `stop`, at `frame`; at the next one that can be joined if it is nil.
     func start(at start: FeedStart) {
         isPlaying = true
+        if let meter {
+            meter.rejoin(at: loop.now)
+        } else if let traffic {
+            meter = ViewerMeter(traffic, at: loop.now)
+        }
         if case .multicast(let sender) = delivery { return sender.join(number, feed) }
         cursor.rejoin(at: loop.now)
         if feed.kind == .audio, let frame = start.frame, let view = feed.view {
@@ -78,6 +87,7 @@ final class PlayedTrack {
     func stop() {
         let wasPlaying = isPlaying
         isPlaying = false
+        meter?.leave()
         pause?.cancel()
         pause = nil
         unfinished = nil
@@ -103,7 +113,7 @@ final class PlayedTrack {
     /// The next frame for the client's connection, nil if there is none now.
     func nextImage() -> WireImage? {
         guard isPlaying, let image = feed.nextImage(&cursor, cache) else { return nil }
-        frames += 1
+        noteSent(image)
         count(image, packets: image.packetCount)
         return image
     }
@@ -158,8 +168,13 @@ final class PlayedTrack {
 
     private func nextDatagrams() -> (WireImage, Int)? {
         guard let image = feed.nextImage(&cursor, cache) else { return nil }
-        frames += 1
+        noteSent(image)
         return (image, 0)
+    }
+
+    private func noteSent(_ image: WireImage) {
+        frames += 1
+        meter?.sent(image.info, bytes: image.count, drops: cursor.drops, at: loop.now)
     }
 
     private func count(_ image: WireImage, packets count: Int) {

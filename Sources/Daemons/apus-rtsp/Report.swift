@@ -28,11 +28,8 @@ final class Report {
         ]
     }
 
-    /// Answers `clients`.
-    func clients() -> JSON {
-        let clients = server.clients.values.sorted { $0.id < $1.id }
-        return ["clients": .array(clients.map(client))]
-    }
+    /// One client as `clients` tells of it; nil if there is none of that number.
+    func client(_ id: Int) -> JSON? { server.clients[id].map(client) }
 
     private func stream(_ stream: Stream) -> JSON {
         var members = [

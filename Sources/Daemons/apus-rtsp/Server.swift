@@ -33,8 +33,10 @@ final class Server {
     var access: Access
     /// Where passwords are looked at.
     let passwords: BackgroundQueue
+    /// What is counted of viewers.
+    var traffic = TrafficTable()
 
-    private let context: DaemonContext
+    let context: DaemonContext
     private let hub: ConnectionHub
     /// What clients connect to; nil if nothing unencrypted is served.
     private var plain: Listener?
@@ -93,9 +95,7 @@ final class Server {
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
         context.reloadFiles = { [unowned self] in renewSecurity() }
-        context.control.commands.add(
-            Verb("clients", "Lists the connections and what they play.") { [unowned self] _ in report.clients() }
-        )
+        addVerbs()
         context.onStop { [unowned self] in
             for client in clients.values { client.close("the server stops") }
             ports?.close()

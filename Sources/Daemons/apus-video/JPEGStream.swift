@@ -26,7 +26,7 @@ final class JPEGStream {
     private var scaler = Scaler()
     private var pool = PicturePool()
     private var gate = FrameGate()
-    private var statistics = StreamStatistics()
+    private(set) var statistics = StreamStatistics()
     private var isDiscontinuous = false
     private var timeline = Timeline(after: Clock.monotonic())
     /// True while the slate stands in for the source.

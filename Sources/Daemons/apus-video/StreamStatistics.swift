@@ -3,6 +3,7 @@
 
 import Bytes
 import Control
+import Metrics
 
 /// Counts of one stream, and its rates over the last seconds.
 struct StreamStatistics {
@@ -18,6 +19,8 @@ struct StreamStatistics {
     var skipped: UInt64 = 0
     private var encoding = Duration.zero
     private var encoded: UInt64 = 0
+    /// How long encoding takes.
+    let encodeTimes = Histogram(.encodeTime)
 
     private var windowStart = Instant.zero
     private var windowFrames: UInt64 = 0
@@ -44,6 +47,7 @@ struct StreamStatistics {
     mutating func encoded(in duration: Duration) {
         encoded += 1
         encoding += duration
+        encodeTimes.observe(duration.seconds)
     }
 
     var members: [JSON.Member] {

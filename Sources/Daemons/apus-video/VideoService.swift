@@ -16,13 +16,13 @@ import System
 /// Brings a camera's frames from its source into its rings.
 final class VideoService {
     let context: DaemonContext
-    private let camera: CameraConfiguration
+    let camera: CameraConfiguration
     private let address: SourceAddress
     private let log: Logger
-    private var session: CaptureSession?
+    private(set) var session: CaptureSession?
     private(set) var video: [VideoStream] = []
     private(set) var jpeg: JPEGStream?
-    private var audio: AudioStream?
+    private(set) var audio: AudioStream?
     private let slate: Slate
     /// Ends the source of a camera on demand that nobody watches any more.
     private var lingering: LoopTimer?
@@ -30,7 +30,7 @@ final class VideoService {
     /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
     private var waiting: (picture: PictureBuffer, captured: Instant)?
     private var waitingImage: (bytes: [UInt8], info: UnitInfo)?
-    private var superseded: UInt64 = 0
+    private(set) var superseded: UInt64 = 0
     private var loggedFailures: UInt64 = 0
 
     /// A camera on demand stays connected for so long after its last viewer.
@@ -166,6 +166,7 @@ final class VideoService {
     }
 
     private func changed(_ state: CaptureState) {
+        tellSource(state)
         switch state {
         case .starting: break
         case .live(let format):

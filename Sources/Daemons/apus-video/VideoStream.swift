@@ -42,7 +42,7 @@ final class VideoStream {
     private var gate = FrameGate()
     private var effort = EncoderEffort.normal
     private var load = EncoderLoad()
-    private var statistics = StreamStatistics()
+    private(set) var statistics = StreamStatistics()
     private var isPrimed = false
     private var isDiscontinuous = false
     private var wantsKeyframe = false

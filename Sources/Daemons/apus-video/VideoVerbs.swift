@@ -10,6 +10,7 @@ extension VideoService {
     /// Adds the camera's verbs to the control socket.
     func addVerbs() {
         addControlVerbs()
+        addFigureVerbs()
         let names = video.map(\.name)
         guard !names.isEmpty else { return }
         let stream = Argument("stream", .choice(names), "Which stream.")

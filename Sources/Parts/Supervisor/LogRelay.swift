@@ -18,6 +18,57 @@ package final class LogRelay: Sendable {
         case failing
     }
 
+    /// The lines that were written last, whoever wrote them.
+    package struct Lines: Sendable {
+        /// More are forgotten.
+        package static let maximumCount = 1000
+        /// Longer lines are cut, in bytes.
+        package static let maximumLength = 2000
+
+        private var lines: [[UInt8]] = []
+        private var rest: [UInt8] = []
+        /// The number of the newest line; the first one is 1.
+        package private(set) var last = 0
+
+        mutating func add(_ bytes: [UInt8]) {
+            for byte in bytes {
+                guard byte == UInt8(ascii: "\n") else {
+                    if rest.count < Self.maximumLength { rest.append(byte) }
+                    continue
+                }
+                if lines.count < Self.maximumCount { lines.append(rest) } else { lines[last % Self.maximumCount] = rest }
+                last += 1
+                rest.removeAll(keepingCapacity: true)
+            }
+        }
+
+        /// At most `limit` lines behind number `after`, the newest ones if there are more.
+        package func newest(_ limit: Int, after: Int = 0) -> [(number: Int, text: String)] {
+            let first = max(after + 1, last - lines.count + 1, last - limit + 1)
+            guard first <= last else { return [] }
+            return (first...last)
+                .map { ($0, String(decoding: Self.plain(lines[($0 - 1) % Self.maximumCount]), as: UTF8.self)) }
+        }
+
+        /// A line without the sequences that colour it on a terminal, and without other control characters.
+        private static func plain(_ line: [UInt8]) -> [UInt8] {
+            var plain: [UInt8] = []
+            var isSequence = false
+            for byte in line {
+                if byte == 0x1B {
+                    isSequence = true
+                } else if isSequence {
+                    isSequence = !(byte >= 0x40 && byte <= 0x7E && byte != UInt8(ascii: "["))
+                } else if byte >= 0x20, byte != 0x7F {
+                    plain.append(byte)
+                }
+            }
+            return plain
+        }
+    }
+
+    /// Guards the newest lines.
+    private let recent = Mutex(Lines())
     /// Guards what is not written yet; the supervisor's own lines come through a `Sendable` closure.
     private let state = Mutex(State.holding([]))
     private let reader: Int32
@@ -36,6 +87,7 @@ package final class LogRelay: Sendable {
 
     /// Takes lines.
     package func add(_ bytes: [UInt8]) {
+        recent.withLock { $0.add(bytes) }
         let passed = state.withLock { state -> [UInt8] in
             switch state {
             case .holding(var held):
@@ -52,6 +104,9 @@ package final class LogRelay: Sendable {
         }
         LogRelay.write(passed)
     }
+
+    /// The lines that were written last.
+    package var lines: Lines { recent.withLock { $0 } }
 
     /// Passes on what was held back, and all that comes.
     package func pass() {

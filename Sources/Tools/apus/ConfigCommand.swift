@@ -71,8 +71,12 @@ enum ConfigCommand {
             return .success
         }
         for operand in arguments.operands {
-            let key = try ConfigKeyPath(operand)
-            try key.checkCamera(document)
+            let key = try keyPath(operand)
+            do throws(ConfigKeyError) {
+                try key.checkCamera(document)
+            } catch {
+                throw Failure(.usage, error.description)
+            }
             try Terminal.write(shown(document.value(key.section, key.name) ?? key.key.standard) + "\n")
         }
         return .success
@@ -88,17 +92,11 @@ enum ConfigCommand {
         let path = try path(arguments)
         var (document, issues) = try load(path)
         for operand in arguments.operands {
-            guard let equals = operand.firstIndex(of: "=") else {
-                throw Failure(.usage, "expected KEY=VALUE, got \"\(SourceScheme.redacted(operand))\"")
-            }
-            let key = try ConfigKeyPath(String(operand[..<equals]))
-            let value = String(operand[operand.index(after: equals)...])
-            do throws(ConfigValueError) {
-                _ = try key.key.type.parse(value)
+            do throws(ConfigKeyError) {
+                try document.set(ConfigAssignment(operand))
             } catch {
-                throw Failure(.usage, "\(SourceScheme.redacted(operand)): \(error.problem)")
+                throw Failure(.usage, error.description)
             }
-            document.set(key.section, key.name, to: value)
         }
         // What was wrong before is told, too: a file with faults is not written.
         (_, issues) = ConfigDocument.parse(document.text, name: path)
@@ -170,55 +168,19 @@ enum ConfigCommand {
         return path
     }
 
+    private static func keyPath(_ text: String) throws(Failure) -> ConfigKeyPath {
+        do throws(ConfigKeyError) {
+            return try ConfigKeyPath(text)
+        } catch {
+            throw Failure(.usage, error.description)
+        }
+    }
+
     private static func load(_ path: String) throws(Failure) -> (ConfigDocument, [ConfigIssue]) {
         do throws(ConfigError) {
             return try ConfigDocument.load(path)
         } catch {
             throw Failure(.usage, error.description)
         }
-    }
-}
-
-/// `camera.cam.main.bitrate` taken apart and found in the schema.
-private struct ConfigKeyPath {
-    let section: String
-    let name: String
-    let key: ConfigKey
-
-    init(_ text: String) throws(Failure) {
-        guard let dot = text.lastIndex(of: ".") else {
-            throw Failure(.usage, "expected SECTION.KEY, such as rtsp.port, got \"\(text)\"")
-        }
-        section = String(text[..<dot])
-        name = String(text[text.index(after: dot)...])
-        guard let pattern = ConfigSchema.pattern(of: section)?.pattern else {
-            let known = ConfigSchema.sections.map { $0.pattern.text }
-            throw Failure(
-                .usage,
-                "unknown section [\(section)]\(Suggestion.phrase(for: section, among: known)); there are \(known.joined(separator: ", "))"
-            )
-        }
-        guard let key = ConfigSchema.key(pattern, name) else {
-            let hint = Suggestion.phrase(for: name, among: ConfigSchema.names(pattern))
-            throw Failure(.usage, "unknown key \"\(name)\" in [\(section)]\(hint)")
-        }
-        self.key = key
-    }
-
-    /// Refuses a camera that the file does not have; a file without any has the camera `cam`.
-    func checkCamera(_ document: ConfigDocument) throws(Failure) {
-        guard let camera = ConfigSchema.pattern(of: section)?.camera else { return }
-        var names: [String] = []
-        for section in document.sections {
-            guard let name = ConfigSchema.pattern(of: section.name)?.camera, !names.contains(name) else { continue }
-            names.append(name)
-        }
-        if names.isEmpty { names = ["cam"] }
-        guard !names.contains(camera) else { return }
-        let hint = Suggestion.phrase(for: camera, among: names)
-        throw Failure(
-            .usage,
-            "there is no camera \"\(camera)\" in \(document.name), only \(names.joined(separator: ", "))\(hint)"
-        )
     }
 }

@@ -32,19 +32,19 @@ final class Up {
         try run(arguments)
     }
 
-    private let source: ConfigurationSource
+    let source: ConfigurationSource
     private let programs = Programs()
     private let runDirectory: RunDirectory
     private let logLevel: String?
-    private let loop: EventLoop
-    private let relay: LogRelay
-    private let log: Logger
-    private let supervisor: Supervisor
-    private let control: ControlServer
+    let loop: EventLoop
+    let relay: LogRelay
+    let log: Logger
+    let supervisor: Supervisor
+    let control: ControlServer
     /// Who started this process, if it wants to know how it goes: systemd.
     private let notifier = Notifier()
     private let started = Clock.monotonic()
-    private var configuration: Configuration
+    private(set) var configuration: Configuration
     /// The ports that were taken where the configuration leaves the choice open, by protocol.
     private var pickedPorts: [String: Int] = [:]
     private var exitCode = ExitCode.success
@@ -125,7 +125,10 @@ final class Up {
         supervisor.onReady = { [unowned self] in becameReady() }
         supervisor.onFailure = { [unowned self] child, code in failed(child, code) }
         // A child that has to be started again makes the start worth telling about.
-        supervisor.onChange = { [unowned self] report in if report.state != .running { relay.pass() } }
+        supervisor.onChange = { [unowned self] report in
+            if report.state != .running { relay.pass() }
+            control.emit("daemon", report.json(Clock.monotonic()).members)
+        }
         for plan in plans { supervisor.start(plan) }
         loop.timer(after: .seconds(5)) { [relay] in relay.pass() }
         if let interval = notifier.watchdogInterval {
@@ -264,7 +267,7 @@ extension Up {
     ///
     /// - Returns: the children that were told, started, restarted or stopped.
     @discardableResult
-    private func reload() throws(Failure) -> [String] {
+    func reload() throws(Failure) -> [String] {
         let (document, new) = try source.load()
         guard new != configuration else {
             // The files that it names may have changed: a certificate that was renewed.
@@ -296,7 +299,13 @@ extension Up {
             changed.append(plan.name)
         }
         log.info("configuration reloaded", ["changed": changed.joined(separator: ",")])
+        control.emit("config", [JSON.Member("changed", .array(changed.map(JSON.string)))])
         return changed
+    }
+
+    /// The daemons that would carry a configuration out.
+    func plans(of configuration: Configuration) throws(Failure) -> [ChildPlan] {
+        try configuration.plans(programs, runDirectory, logLevel: logLevel)
     }
 
     /// Lets a child read its configuration again; one that cannot apply it is restarted.
@@ -324,6 +333,7 @@ extension Up {
                 ]
             }
         )
+        addInterfaceVerbs()
         control.commands.add(
             Verb("config-reload", "Reads the configuration again and applies the difference.") {
                 [unowned self] _ throws(ControlError) in
@@ -364,7 +374,7 @@ extension Up {
 
 extension ChildReport {
     /// The report as `status` tells it.
-    fileprivate func json(_ now: Instant) -> JSON {
+    func json(_ now: Instant) -> JSON {
         [
             "name": .string(name),
             "program": .string(program(of: name)),

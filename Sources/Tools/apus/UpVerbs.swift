@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the supervisor can be told for the HTTP API: the newest log lines, the configuration and changes to it.
+
+import Bytes
+import Config
+import Control
+import Daemon
+import Log
+import Loop
+import Supervisor
+import System
+
+extension Up {
+    /// Between the answer to a change and its coming into force, so that the answer is not lost with a server.
+    private static let changeDelay = Duration.milliseconds(200)
+
+    /// Adds the verbs, and the events.
+    func addInterfaceVerbs() {
+        control.commands.add(EventKind("daemon", "A daemon became ready, ended, or waits for its restart."))
+        control.commands.add(EventKind("config", "A changed configuration is in force."))
+        control.commands.add(
+            Verb(
+                "logs",
+                "Tells the newest lines that the daemons have logged.",
+                [
+                    Argument("after", .integer(0...(.max)), optional: true, "Only lines with a higher number."),
+                    Argument("limit", .integer(1...LogRelay.Lines.maximumCount), optional: true, "So many at most."),
+                ]
+            ) { [unowned self] arguments in
+                relay.drain()
+                let lines = relay.lines
+                let limit = arguments.integer("limit") ?? 100
+                let newest = lines.newest(limit, after: min(arguments.integer("after") ?? 0, lines.last))
+                let texts = newest.map { line -> JSON in ["number": JSON(line.number), "text": .string(line.text)] }
+                return ["lines": .array(texts), "next": JSON(lines.last)]
+            }
+        )
+        control.commands.add(
+            Verb("config-get", "Tells all keys with their values; passwords are ***.") {
+                [unowned self] _ throws(ControlError) in
+                try configurationKeys()
+            }
+        )
+        control.commands.add(
+            Verb(
+                "config-set",
+                "Sets keys in the configuration file and puts them in force.",
+                [
+                    Argument("set", .texts, "As for apus config set: rtsp.port=8555."),
+                    Argument("dry_run", .boolean, optional: true, "True: only tells what would be done."),
+                ]
+            ) { [unowned self] arguments throws(ControlError) in
+                try change(arguments.texts("set") ?? [], isDryRun: arguments.boolean("dry_run") ?? false)
+            }
+        )
+    }
+
+    private func configurationKeys() throws(ControlError) -> JSON {
+        let document: ConfigDocument
+        do throws(Failure) {
+            document = try source.load().document
+        } catch {
+            throw ControlError(.failed, error.description)
+        }
+        var keys: [JSON] = []
+        for (pattern, _) in ConfigSchema.sections {
+            let sections: [String] =
+                switch pattern {
+                case .fixed(let name): [name]
+                case .camera, .stream: configuration.cameras.map { pattern.section(camera: $0.name) }
+                }
+            for section in sections {
+                for key in ConfigSchema.keys where key.section == pattern {
+                    keys.append(describe(key, section, document.value(section, key.name)))
+                }
+            }
+        }
+        return ["file": JSON(source.file), "keys": .array(keys)]
+    }
+
+    private func describe(_ key: ConfigKey, _ section: String, _ value: String?) -> JSON {
+        [
+            "key": .string("\(section).\(key.name)"), "value": .string(SourceScheme.redacted(value ?? key.standard)),
+            "default": .string(key.standard), "is_set": .boolean(value != nil),
+            "expects": .string(key.type.expectation), "effect": .string(key.effect.rawValue),
+            "doc": .string(key.documentation),
+        ]
+    }
+
+    private func change(_ texts: [String], isDryRun: Bool) throws(ControlError) -> JSON {
+        guard let file = source.file else {
+            throw ControlError(
+                .unavailable,
+                "the instance runs without a file; apus config save FILE writes one, and apus up --config FILE starts with it"
+            )
+        }
+        var document: ConfigDocument
+        var keys: [ConfigKeyPath] = []
+        do {
+            document = try ConfigDocument.load(file).document
+            for text in texts {
+                let assignment = try ConfigAssignment(text)
+                guard assignment.value != SourceScheme.redacted(assignment.value) || !assignment.value.contains("***")
+                else {
+                    throw ControlError(
+                        .outOfRange,
+                        key: assignment.path.text,
+                        "the value holds *** where its password was; say the password, or leave the key out"
+                    )
+                }
+                let path = assignment.path
+                let old = document.value(path.section, path.name) ?? path.key.standard
+                if old != assignment.value { keys.append(path) }
+                document.set(assignment)
+            }
+        } catch let error as ConfigKeyError {
+            throw ControlError(.outOfRange, key: error.key, error.description)
+        } catch let error as ControlError {
+            throw error
+        } catch {
+            throw ControlError(.failed, "\(error)")
+        }
+        let new: Configuration
+        do throws(ConfigError) {
+            new = try Configuration(document, issues: ConfigDocument.parse(document.text, name: document.name).issues)
+        } catch {
+            throw ControlError(.outOfRange, error.description)
+        }
+        let impacts = impacts(of: keys, new)
+        if !isDryRun, !keys.isEmpty { try apply(document) }
+        return [
+            "dry_run": .boolean(isDryRun), "changed": .array(keys.map { .string($0.text) }),
+            "daemons": .array(impacts.map { ["name": .string($0.name), "effect": .string($0.impact.rawValue)] }),
+        ]
+    }
+
+    private func apply(_ document: ConfigDocument) throws(ControlError) {
+        do throws(SystemError) {
+            try document.save()
+        } catch {
+            throw ControlError(.failed, "cannot write \(document.name): \(error.reason)")
+        }
+        loop.timer(after: Self.changeDelay) { [unowned self] in
+            do throws(Failure) {
+                try reload()
+            } catch {
+                log.error("the configuration is not reloaded", ["error": error])
+            }
+        }
+    }
+
+    private func impacts(of keys: [ConfigKeyPath], _ new: Configuration) -> [(name: String, impact: ConfigImpact)] {
+        var impacts: [(name: String, impact: ConfigImpact)] = []
+        let plans = (try? self.plans(of: new)) ?? supervisor.plans
+        for plan in supervisor.plans {
+            guard plans.contains(where: { $0.name == plan.name }) else {
+                impacts.append((plan.name, .stop))
+                continue
+            }
+            if let impact = ConfigImpact.of(keys, daemon: plan.name, camera: camera(of: plan.name)) {
+                impacts.append((plan.name, impact))
+            }
+        }
+        for plan in plans where !supervisor.plans.contains(where: { $0.name == plan.name }) {
+            impacts.append((plan.name, .start))
+        }
+        return impacts
+    }
+}
