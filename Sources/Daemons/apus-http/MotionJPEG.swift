@@ -63,6 +63,7 @@ final class Viewing: BodySource, FeedViewer {
     private let since: Instant
     private var cursor: FrameCursor
     private var frames: UInt64 = 0
+    private let meter: ViewerMeter
 
     init(_ feed: Feed, _ form: Feed.Form, _ exchange: Exchange) {
         self.feed = feed
@@ -70,6 +71,7 @@ final class Viewing: BodySource, FeedViewer {
         self.exchange = exchange
         since = exchange.server.loop.now
         cursor = FrameCursor(.newestFrame, at: since)
+        meter = exchange.server.meter(feed.name, "jpeg", kind)
         feed.join(self)
         exchange.server.log.info(
             "viewer joined",
@@ -83,6 +85,7 @@ final class Viewing: BodySource, FeedViewer {
     func nextImage() -> WireImage? {
         guard let image = feed.nextImage(form, &cursor) else { return nil }
         frames += 1
+        meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: exchange.server.loop.now)
         return image
     }
 
@@ -105,6 +108,7 @@ final class Viewing: BodySource, FeedViewer {
 
     func ended(_ reason: String) {
         feed.leave(self)
+        meter.leave()
         exchange.server.log.info(
             "viewer left",
             [

@@ -10,6 +10,7 @@ import FanOut
 import HTTP
 import Loop
 import Media
+import Metrics
 import Ring
 import System
 
@@ -39,26 +40,43 @@ final class Report {
         started = context.loop.now
     }
 
-    /// Answers `/api/v1/cameras`.
-    func cameras(_ isVisible: (String) -> Bool) -> Response {
+    /// Answers `/api/v1/cameras`: a page of those that are visible.
+    func cameras(_ gathering: Gathering, _ isVisible: (String) -> Bool, after: String?, limit: Int) -> JSON {
         attachProbes()
-        let configuration = context.configuration
+        var left = context.configuration.cameras.filter { isVisible($0.name) }[...]
+        if let after { left = left.drop { $0.name != after }.dropFirst() }
+        let page = left.prefix(limit)
         var members = [
             JSON.Member("version", .string(apusVersion)),
             JSON.Member("uptime", JSON(Int((context.loop.now - started).seconds))),
         ]
         if let rtspPort { members.append(JSON.Member("rtsp_port", JSON(rtspPort))) }
-        members.append(JSON.Member("cameras", .array(configuration.cameras.filter { isVisible($0.name) }.map(camera))))
-        return Self.json(.ok, .object(members))
+        members.append(JSON.Member("cameras", .array(page.map { camera($0, gathering) })))
+        members.append(JSON.Member("next", JSON(page.count < left.count ? page.last?.name : nil)))
+        return .object(members)
+    }
+
+    /// One camera as the API tells of it; nil if there is none of that name.
+    func camera(_ name: String, _ gathering: Gathering) -> JSON? {
+        guard let camera = context.configuration.camera(name) else { return nil }
+        attachProbes()
+        return self.camera(camera, gathering)
+    }
+
+    /// The names of a camera's streams.
+    func streamNames(of name: String) -> [String] {
+        guard let camera = context.configuration.camera(name) else { return [] }
+        return [("main", camera.main != nil), ("sub", camera.sub != nil), ("jpeg", camera.jpeg != nil)]
+            .filter(\.1).map(\.0)
     }
 
     /// Answers `/healthz`: 200 while at least one camera with pictures has a producer.
     func health() -> Response {
         let attached = server.feeds.values.count { $0.isAttached }
         let isHealthy = attached > 0 || server.feeds.isEmpty
-        return Self.json(
+        return Response(
             isHealthy ? .ok : .unavailable,
-            [
+            json: [
                 "ok": .boolean(isHealthy), "cameras": JSON(server.feeds.count), "online": JSON(attached),
                 "clients": JSON(server.clients.count),
             ]
@@ -77,11 +95,8 @@ final class Report {
         return [JSON.Member("clients", JSON(server.clients.count)), JSON.Member("cameras", .array(cameras))]
     }
 
-    /// Answers `clients`.
-    func clients() -> JSON {
-        let clients = server.clients.values.sorted { $0.id < $1.id }
-        return ["clients": .array(clients.map(client))]
-    }
+    /// One connection as `clients` tells of it; nil if there is none of that number.
+    func client(_ id: Int) -> JSON? { server.clients[id].map(client) }
 
     /// The port of the RTSP server; nil if there is none, or if it is not known.
     private var rtspPort: UInt16? {
@@ -98,8 +113,7 @@ final class Report {
 
     private func client(_ client: Client) -> JSON {
         var members = [
-            JSON.Member("id", JSON(client.id)),
-            JSON.Member("peer", .string(client.connection.peer.description)),
+            JSON.Member("id", JSON(client.id)), JSON.Member("peer", .string(client.connection.peer.description)),
             JSON.Member("user", JSON(client.exchanges.first?.grant?.name)),
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
@@ -107,6 +121,9 @@ final class Report {
         // More than one only over HTTP/2.
         let busy = client.exchanges.compactMap(\.activity)
         members.append(JSON.Member("busy", .string(busy.first?.kind ?? "requests")))
+        if let kind = busy.first(where: { $0.camera != nil })?.kind {
+            members.append(JSON.Member("transport", .string(kind)))
+        }
         for activity in busy {
             if let camera = activity.camera { members.append(JSON.Member("camera", .string(camera))) }
             members += activity.members
@@ -114,19 +131,48 @@ final class Report {
         return .object(members)
     }
 
-    private func camera(_ camera: CameraConfiguration) -> JSON {
-        var streams: [JSON] = []
-        for (name, isConfigured) in [("main", camera.main != nil), ("sub", camera.sub != nil)] where isConfigured {
-            let probe = probes["\(camera.name)/\(name)"]
-            streams.append(stream(name, probe?.view, isAttached: probe?.isAttached ?? false))
-        }
-        let feed = server.feeds[camera.name]
-        if let feed { streams.append(stream("jpeg", feed.view, isAttached: feed.isAttached)) }
-        let isOnline = streams.contains { $0["online"]?.boolean == true }
-        return [
-            "name": .string(camera.name), "online": .boolean(isOnline), "viewers": JSON(feed?.viewers ?? 0),
-            "streams": .array(streams),
+    private func camera(_ camera: CameraConfiguration, _ gathering: Gathering) -> JSON {
+        let status = gathering.statuses["video.\(camera.name)"]
+        var samples = gathering.samples.values.flatMap(\.all) + server.samples().all
+        samples.removeAll { $0.metric != .viewers || $0.labels[0] != camera.name }
+        var viewers = 0
+        let streams = streamNames(of: camera.name)
+            .map { name -> JSON in
+                let feed = name == "jpeg" ? server.feeds[camera.name] : nil
+                let probe = probes["\(camera.name)/\(name)"]
+                let isAttached = feed?.isAttached ?? probe?.isAttached ?? false
+                let known = status?["streams"]?.elements.first { $0["name"]?.string == name }
+                var members = stream(name, feed?.view ?? probe?.view, isAttached: isAttached).members
+                if probe?.view == nil, feed == nil, let known { members = Self.stream(name, known) }
+                if let mode = known?["mode"] { members.append(JSON.Member("state", mode)) }
+                var counts: [JSON.Member] = []
+                for sample in samples where sample.labels[1] == name {
+                    guard case .number(let number) = sample.value, number > 0 else { continue }
+                    viewers += Int(number)
+                    let before = counts.first { $0.name == sample.labels[2] }?.value.integer ?? 0
+                    counts.removeAll { $0.name == sample.labels[2] }
+                    counts.append(JSON.Member(sample.labels[2], JSON(before + Int(number))))
+                }
+                return .object(members + [JSON.Member("viewers", .object(counts))])
+            }
+        let state = status?["source"]?["state"]?.string ?? "down"
+        let isOnline = streams.contains { $0["online"]?.boolean == true } && !["lost", "down"].contains(state)
+        var members = [
+            JSON.Member("name", .string(camera.name)), JSON.Member("online", .boolean(isOnline)),
+            JSON.Member("state", .string(state)),
         ]
+        if let reason = status?["source"]?["reason"] { members.append(JSON.Member("reason", reason)) }
+        members += [JSON.Member("viewers", JSON(viewers)), JSON.Member("streams", .array(streams))]
+        return .object(members)
+    }
+
+    /// A stream as the camera's daemon tells of it, while its ring is not attached yet.
+    private static func stream(_ name: String, _ status: JSON) -> [JSON.Member] {
+        let names = [("codec", "codec"), ("width", "width"), ("height", "height"), ("fps", "fps_measured")]
+        let isOnline = status["mode"] != "slate"
+        return [JSON.Member("name", .string(name)), JSON.Member("online", .boolean(isOnline))]
+            + names.compactMap { name, source in status[source].map { JSON.Member(name, $0) } }
+            + [JSON.Member("bitrate", status["bitrate_measured"] ?? 0)]
     }
 
     private func stream(_ name: String, _ view: RingView?, isAttached: Bool) -> JSON {
@@ -188,31 +234,5 @@ final class Report {
             probe.close()
             probes[key] = nil
         }
-    }
-
-    private static func json(_ status: Status, _ value: JSON) -> Response {
-        var body: [UInt8] = []
-        value.write(to: &body)
-        let fields = [
-            HeaderField("Content-Type", "application/json"), HeaderField("Cache-Control", "no-store"),
-            HeaderField("X-Content-Type-Options", "nosniff"),
-        ]
-        return Response(status, fields: fields, body: .bytes(body))
-    }
-}
-
-extension Server {
-    /// The addresses of reports.
-    func reportEndpoints() -> [Endpoint] {
-        [
-            Endpoint(.get, "/api/v1/cameras", needs: .view, "What the page shows of all cameras.") {
-                [unowned self] exchange in
-                exchange.respond(report.cameras { exchange.may(.view, $0) })
-            },
-            // Who supervises the daemon has no password.
-            Endpoint(.get, "/healthz", needs: nil, "Whether the daemon does its job.") { [unowned self] in
-                $0.respond(report.health())
-            },
-        ]
     }
 }

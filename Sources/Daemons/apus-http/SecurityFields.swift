@@ -7,7 +7,7 @@ import HTTP
 extension Server {
     /// Adds to an answer what all answers have; what a handler has set stays.
     func decorated(_ response: Response, for exchange: Exchange) -> Response {
-        var response = response
+        var response = response.forPrograms(exchange.request.head.target)
         func has(_ name: String) -> Bool { response.fields.contains { $0.name.lowercased() == name } }
         func add(_ name: String, _ value: String) {
             if !has(name.lowercased()) { response.fields.append(HeaderField(name, value)) }

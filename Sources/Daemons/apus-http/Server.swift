@@ -11,6 +11,7 @@ import HTTP
 import Log
 import Loop
 import System
+import Telemetry
 
 /// Serves all cameras to all clients.
 final class Server {
@@ -41,7 +42,16 @@ final class Server {
     /// Where a stream's ring is.
     func ring(_ camera: String, _ stream: String) -> String { context.runDirectory.ring(camera, stream) }
 
-    private let context: DaemonContext
+    let context: DaemonContext
+    /// The other daemons.
+    let neighbours: Neighbours
+    /// What has happened.
+    let journal: EventJournal
+    /// The kernel's figures.
+    let telemetry = Telemetry()
+    /// What is counted of viewers.
+    var traffic = TrafficTable()
+    private(set) var watching: Watching?
     private let hub: ConnectionHub
     private let listener: Listener
     /// The port for reCamera's clients; nil for none.
@@ -60,6 +70,8 @@ final class Server {
         log = context.log
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)
+        neighbours = Neighbours(context)
+        journal = EventJournal(context.loop)
         let configuration = context.configuration
         do throws(ConfigError) {
             access = try Access.load(configuration, log)
@@ -69,7 +81,7 @@ final class Server {
         gate = try Gate(configuration, loop, log)
         listener = try Self.listen(configuration.http, log, loop)
         socketListener = try Self.listenForSockets(configuration.http, log, loop)
-        endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + reportEndpoints() + pageEndpoints())
+        endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
         endpoints.add(loginEndpoints() + shareEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
@@ -85,12 +97,10 @@ final class Server {
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
-        context.control.commands.add(
-            Verb("clients", "Lists the connections and what they are busy with.") { [unowned self] _ in
-                report.clients()
-            }
-        )
+        addVerbs()
         for verb in shareVerbs() { context.control.commands.add(verb) }
+        neighbours.take(configuration)
+        watching = Watching(self)
         context.onStop { [unowned self] in
             for client in clients.values { client.close("the server stops") }
         }
@@ -188,6 +198,7 @@ final class Server {
         access.take(new, log)
         gate.take(new, access)
         serve(new.cameras)
+        neighbours.take(new)
         for client in clients.values { client.recheck() }
         return true
     }

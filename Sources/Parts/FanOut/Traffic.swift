@@ -10,10 +10,13 @@ package final class Traffic {
     package let camera: String
     package let stream: String
     package let transport: String
-    package fileprivate(set) var viewers = 0
+    package fileprivate(set) var viewers = 0 {
+        didSet { onViewer?(self, viewers > oldValue) }
+    }
     package fileprivate(set) var frames: UInt64 = 0
     package fileprivate(set) var bytes: UInt64 = 0
     package fileprivate(set) var drops = DropCounts()
+    fileprivate var onViewer: ((Traffic, Bool) -> Void)?
     fileprivate var lag = Duration.zero
     fileprivate let joins = Histogram(.joinTime)
     fileprivate let latencies = Histogram(.viewerLatency)
@@ -30,6 +33,9 @@ package struct TrafficTable {
     /// More are not told apart: what is beyond shares one.
     package static let maximumCount = 512
 
+    /// Called when a viewer comes (true) or goes (false).
+    package var onViewer: ((Traffic, Bool) -> Void)?
+
     private var entries: [String: Traffic] = [:]
 
     package init() {}
@@ -43,6 +49,7 @@ package struct TrafficTable {
         if let traffic = entries[key] { return traffic }
         if entries.count >= Self.maximumCount { return entries.first?.value ?? Traffic(camera, stream, transport) }
         let traffic = Traffic(camera, stream, transport)
+        traffic.onViewer = onViewer
         entries[key] = traffic
         return traffic
     }

@@ -36,7 +36,11 @@ package final class LogRelay: Sendable {
                     if rest.count < Self.maximumLength { rest.append(byte) }
                     continue
                 }
-                if lines.count < Self.maximumCount { lines.append(rest) } else { lines[last % Self.maximumCount] = rest }
+                if lines.count < Self.maximumCount {
+                    lines.append(rest)
+                } else {
+                    lines[last % Self.maximumCount] = rest
+                }
                 last += 1
                 rest.removeAll(keepingCapacity: true)
             }

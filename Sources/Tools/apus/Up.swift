@@ -9,6 +9,7 @@ import Log
 import Loop
 import Supervisor
 import System
+import Telemetry
 
 /// Starts the daemons, keeps them running, stops them.
 final class Up {
@@ -41,6 +42,7 @@ final class Up {
     let log: Logger
     let supervisor: Supervisor
     let control: ControlServer
+    let telemetry = Telemetry()
     /// Who started this process, if it wants to know how it goes: systemd.
     private let notifier = Notifier()
     private let started = Clock.monotonic()

@@ -9,6 +9,7 @@ import Log
 import Loop
 import Supervisor
 import System
+import Telemetry
 
 extension Up {
     /// Between the answer to a change and its coming into force, so that the answer is not lost with a server.
@@ -36,6 +37,15 @@ extension Up {
             }
         )
         control.commands.add(
+            Verb("processes", "Tells each daemon's processor time and memory, as the kernel has them.") {
+                [unowned self] _ in
+                let own = [(name: "supervisor", pid: Process.id)]
+                let daemons = supervisor.reports.compactMap { report in report.pid.map { (name: report.name, pid: $0) }
+                }
+                return ["processes": .array((daemons + own).compactMap(process))]
+            }
+        )
+        control.commands.add(
             Verb("config-get", "Tells all keys with their values; passwords are ***.") {
                 [unowned self] _ throws(ControlError) in
                 try configurationKeys()
@@ -53,6 +63,21 @@ extension Up {
                 try change(arguments.texts("set") ?? [], isDryRun: arguments.boolean("dry_run") ?? false)
             }
         )
+    }
+
+    /// A process; nil if it is gone. Only the supervisor may look: the daemons' sandboxes hide others' memory.
+    private func process(_ name: String, _ pid: Int32) -> JSON? {
+        guard let sample = telemetry.process(pid, at: Clock.monotonic()) else { return nil }
+        let reading = sample.reading
+        return [
+            "name": .string(name), "pid": JSON(pid), "cpu_seconds": JSON(reading.processorTime),
+            "cpu": sample.usage.map { JSON(($0 * 1000).rounded() / 1000) } ?? .null,
+            "memory": [
+                "resident": JSON(reading.residentBytes),
+                "pss": reading.proportionalBytes.map { JSON($0) } ?? .null,
+                "private": reading.privateBytes.map { JSON($0) } ?? .null,
+            ],
+        ]
     }
 
     private func configurationKeys() throws(ControlError) -> JSON {

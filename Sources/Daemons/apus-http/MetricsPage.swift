@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// `/metrics`, `/healthz`, `/readyz`: the figures of all daemons on one page, and whether all is well.
+
+import API
+import Bytes
+import Control
+import Daemon
+import FanOut
+import HTTP
+import Loop
+import Metrics
+import System
+import Telemetry
+
+extension Server {
+    /// The suite's version.
+    static var version: String { apusVersion }
+
+    /// The addresses of figures and health.
+    func metricsEndpoints() -> [Endpoint] {
+        [
+            Endpoint("getMetrics") { [unowned self] exchange in
+                exchange.wait(Asking())
+                neighbours.gather { [unowned self] in
+                    let format = Exposition(accept: exchange.request.head.fields["accept"])
+                    let fields = [
+                        HeaderField("Content-Type", format.contentType), HeaderField("Cache-Control", "no-store"),
+                    ]
+                    exchange.respond(Response(.ok, fields: fields, body: .bytes(format.text(figures($0)))))
+                }
+            },
+            // Who supervises the daemon has no password.
+            Endpoint("getHealth") { [unowned self] in $0.respond(report.health()) },
+            Endpoint("getReadiness") { [unowned self] exchange in
+                exchange.wait(Asking())
+                neighbours.gather { [unowned self] gathering in
+                    let waiting = cameraNames.filter { gathering.statuses["video.\($0)"]?["ready"] != true }
+                    exchange.respond(
+                        Response(
+                            waiting.isEmpty ? .ok : .unavailable,
+                            json: [
+                                "ready": .boolean(waiting.isEmpty), "waiting": .array(waiting.map(JSON.string)),
+                            ]
+                        )
+                    )
+                }
+            },
+        ]
+    }
+
+    /// This daemon's own figures.
+    func samples() -> Samples {
+        var samples = Samples()
+        samples.add(.connections, context.shortName, count: clients.count)
+        traffic.collect(into: &samples)
+        return samples
+    }
+
+    /// The figures of all daemons and of the machine.
+    private func figures(_ gathering: Gathering) -> Samples {
+        var samples = Samples()
+        samples.add(.buildInformation, Self.version, value: 1)
+        samples.add(.up, context.shortName, value: 1)
+        for name in neighbours.names {
+            samples.add(.up, name, value: gathering.statuses[name] == nil ? 0 : 1)
+        }
+        for daemon in gathering.supervisor?["daemons"]?.elements ?? [] {
+            guard let name = daemon["name"]?.string else { continue }
+            samples.add(.restarts, name, count: daemon["restarts"]?.integer ?? 0)
+            if let uptime = daemon["uptime"]?.number { samples.add(.uptime, name, value: uptime) }
+        }
+        for (name, process) in gathering.processes.sorted(by: { $0.key < $1.key }) {
+            if let seconds = process["cpu_seconds"]?.number { samples.add(.processTime, name, value: seconds) }
+            for kind in ["resident", "pss", "private"] {
+                guard let bytes = process["memory"]?[kind]?.integer else { continue }
+                samples.add(.processMemory, name, kind, count: bytes)
+            }
+        }
+        samples.add(self.samples())
+        addSystem(to: &samples)
+        // Where a camera's daemon does not answer, its source gives nothing.
+        for camera in cameraNames where gathering.samples["video.\(camera)"] == nil {
+            samples.add(.cameraOnline, camera, value: 0)
+        }
+        for (_, others) in gathering.samples.sorted(by: { $0.key < $1.key }) { samples.add(others) }
+        return samples
+    }
+
+    private func addSystem(to samples: inout Samples) {
+        let reading = telemetry.system(at: loop.now).reading
+        for processor in reading.processors {
+            samples.add(.systemProcessorTime, processor.name, value: processor.busy)
+        }
+        if reading.memoryTotal > 0 {
+            samples.add(.systemMemory, "total", count: reading.memoryTotal)
+            samples.add(.systemMemory, "available", count: reading.memoryAvailable)
+        }
+        for temperature in reading.temperatures {
+            samples.add(.systemTemperature, temperature.zone, value: temperature.celsius)
+        }
+        for fan in reading.fans { samples.add(.systemFan, fan.name, count: fan.speed) }
+        if let throttling = reading.throttling {
+            for (name, bit) in Throttling.reasons {
+                samples.add(.systemThrottled, name, value: throttling.contains(bit) ? 1 : 0)
+            }
+        }
+        for path in diskPaths {
+            guard let space = File.space(path) else { continue }
+            samples.add(.systemDisk, path, "total", count: space.total)
+            samples.add(.systemDisk, path, "free", count: space.free)
+        }
+        for interface in reading.interfaces {
+            samples.add(.systemNetwork, interface.name, "received", count: interface.received)
+            samples.add(.systemNetwork, interface.name, "sent", count: interface.sent)
+        }
+    }
+}
