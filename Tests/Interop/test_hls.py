@@ -2,8 +2,8 @@
 # HLS: players of low latency and plain ones, blocking reloads, what is refused, a producer that comes back.
 
 import datetime
+import http.client
 import json
-import os
 import re
 import subprocess
 import time
@@ -16,8 +16,19 @@ from .case import SharedSuite, longest_gap
 PATTERN_RATE = 30
 
 
+def get(apus, path):
+    """One request, which may wait for a first segment."""
+    connection = http.client.HTTPConnection("127.0.0.1", apus.http_port, timeout=20)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
 def playlist(apus, path):
-    status, fields, body = apus.get(path)
+    status, fields, body = get(apus, path)
     if status != 200:
         raise AssertionError(f"{path}: {status} {body.decode().strip()}")
     if fields["Content-Type"] != "application/vnd.apple.mpegurl":
@@ -53,7 +64,7 @@ class Edge:
 class HLSTest(SharedSuite):
     @classmethod
     def make_apus(cls):
-        config = "[camera.cam]\nsource = pattern:\n"
+        config = "[camera.cam]\nsource = pattern:?size=640x360\n"
         config += "".join(f"[camera.{name}]\nsource = publish:\n" for name in ("avc", "hevc"))
         return Apus(config=config, streams=[])
 
@@ -68,7 +79,8 @@ class HLSTest(SharedSuite):
             "ffmpeg, plain": lambda: clients.ffmpeg(
                 self.apus.http("/cam/main/index.m3u8?plain=1"), PATTERN_RATE, settings.SECONDS
             ),
-            "gstreamer": lambda: self.gstreamer(url),
+            # Its older demuxer changes pads with the variant, which gst-launch cannot follow.
+            "gstreamer": lambda: self.gstreamer(self.apus.http("/cam/main/index.m3u8")),
             "vlc": lambda: clients.vlc(url, PATTERN_RATE, settings.SECONDS + 4),
         }
         self.each(list(players), lambda name: players[name]())
@@ -83,7 +95,7 @@ class HLSTest(SharedSuite):
 
     def test_packets_are_in_order_and_as_many_as_time_passes(self):
         self.publish("avc", "h264", "aac")
-        for path in ("/cam/index.m3u8", "/avc/index.m3u8"):
+        for path in ("/cam/main/index.m3u8", "/avc/main/index.m3u8"):
             with self.subTest(path):
                 packets = clients.ffprobe_packets(self.apus.http(path), settings.SECONDS)
                 self.assert_monotonic([decoded for _, decoded, _ in packets], path)
@@ -132,13 +144,13 @@ class HLSTest(SharedSuite):
     def test_a_hinted_part_is_waited_for_and_a_segment_is_its_parts(self):
         text = playlist(self.apus, "/cam/main/index.m3u8")
         hint = re.search(r'PRELOAD-HINT:TYPE=PART,URI="([^"]+)"', text).group(1)
-        status, fields, body = self.apus.get(f"/cam/main/{hint}")
+        status, fields, body = get(self.apus, f"/cam/main/{hint}")
         self.assertEqual((status, fields["Content-Type"]), (200, "video/mp4"))
         self.assertIn(b"moof", body[:200])
         segment = re.findall(r"^hls/(\d+)\.m4s$", text, re.M)[-1]
         parts = re.findall(rf'URI="(hls/{segment}\.\d+\.m4s)"', text)
-        joined = b"".join(self.apus.get(f"/cam/main/{part}")[2] for part in parts)
-        self.assertEqual(self.apus.get(f"/cam/main/hls/{segment}.m4s")[2], joined)
+        joined = b"".join(get(self.apus, f"/cam/main/{part}")[2] for part in parts)
+        self.assertEqual(get(self.apus, f"/cam/main/hls/{segment}.m4s")[2], joined)
 
     def test_what_makes_no_sense_is_refused(self):
         edge = Edge(playlist(self.apus, "/cam/main/index.m3u8"))
@@ -154,12 +166,12 @@ class HLSTest(SharedSuite):
             "/cam/nothing/index.m3u8": 404,
             "/nobody/index.m3u8": 404,
         }
-        self.assertEqual({path: self.apus.get(path)[0] for path in expected}, expected)
+        self.assertEqual({path: get(self.apus, path)[0] for path in expected}, expected)
 
 
 class RestartTest(unittest.TestCase):
     def test_a_player_goes_on_when_the_producer_is_started_again(self):
-        with Apus(cameras={"cam": "pattern:"}) as apus:
+        with Apus(cameras={"cam": "pattern:?size=640x360"}) as apus:
             program = settings.need("ffmpeg", "ffmpeg")
             before = playlist(apus, "/cam/main/index.m3u8")
             command = [program, "-nostdin", "-v", "error", "-progress", "-", "-nostats"]

@@ -35,7 +35,7 @@ def decode(path, messages):
 class MSETest(SharedSuite):
     @classmethod
     def make_apus(cls):
-        return Apus(config="[camera.cam]\nsource = pattern:\n[camera.avc]\nsource = publish:\n", streams=["cam"])
+        return Apus(config="[camera.cam]\nsource = pattern:?size=640x360\n[camera.avc]\nsource = publish:\n", streams=["cam"])
 
     def test_a_text_then_the_head_then_a_fragment_for_each_picture(self):
         with WebSocketClient(self.apus.http_port, "/cam/mse", timeout=15) as client:
@@ -44,7 +44,7 @@ class MSETest(SharedSuite):
         self.assertEqual([message.opcode for message in first], [TEXT, BINARY, BINARY])
         description = json.loads(first[0].data)
         self.assertRegex(description["mime"], r'^video/mp4; codecs="avc1\.[0-9A-F]{6}"$')
-        self.assertEqual((description["width"], description["height"]), (1920, 1080))
+        self.assertEqual((description["width"], description["height"]), (640, 360))
         self.assertEqual(boxes(first[1].data), ["ftyp", "moov"])
         self.assertEqual(boxes(first[2].data), ["prft", "moof", "mdat"])
         self.assertTrue(all(boxes(message.data)[-2:] == ["moof", "mdat"] for message in messages))
@@ -94,7 +94,7 @@ class MSETest(SharedSuite):
 
 class RestartTest(unittest.TestCase):
     def test_a_producer_that_comes_back_is_described_anew(self):
-        with Apus(cameras={"cam": "pattern:"}) as apus:
+        with Apus(cameras={"cam": "pattern:?size=640x360"}) as apus:
             with WebSocketClient(apus.http_port, "/cam/mse", timeout=15) as client:
                 before = client.messages(3)
                 apus.kill("apus-video")

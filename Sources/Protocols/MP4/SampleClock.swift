@@ -43,8 +43,11 @@ package struct SampleClock: Sendable {
     private let nominal: Int64
     /// Set by the first picture that goes back.
     private var isReordered = false
-    /// Of a reordered stream: the last decode time that was counted.
-    private var counted: Int64 = 0
+    /// The last keyframe's decode time, and how many pictures have come since.
+    private var group: (start: Int64, count: Int64) = (0, 0)
+    /// When that keyframe was shown, and the interval that the group in front of it had.
+    private var keyframeShown: Int64?
+    private var pace: Int64
 
     package init(_ track: MP4Track) {
         self.track = track
@@ -53,6 +56,7 @@ package struct SampleClock: Sendable {
             rate.numerator > 0
             ? Int64(track.timescale) * Int64(rate.denominator) / Int64(rate.numerator) : track.ticks(Self.usualInterval)
         interval = max(1, nominal)
+        pace = interval
     }
 
     /// The time of the next picture.
@@ -64,17 +68,20 @@ package struct SampleClock: Sendable {
             if step > 0, !isReordered { interval = min(step, track.ticks(Self.longestInterval)) }
         }
         newest = max(newest ?? shown, shown)
-        var decode = shown
-        if isReordered {
-            // A little slower than nominal, so that a keyframe never comes before the last frame in front of it.
-            decode = isKeyframe ? shown : counted + max(1, nominal * 31 / 32)
-            counted = decode
+        // A little shorter than nominal, so that a keyframe never comes before the last frame in front of it.
+        group.count += 1
+        if isKeyframe {
+            if let keyframeShown, shown > keyframeShown { pace = (shown - keyframeShown) / group.count }
+            keyframeShown = shown
         }
+        let step = max(1, pace * 31 / 32)
+        var decode = shown
+        if isReordered, !isKeyframe { decode = group.start + group.count * step }
         decode = max(decode, floor)
-        floor = decode + 1
-        counted = decode
+        if isKeyframe { group = (decode, 0) }
+        floor = decode + (isReordered ? max(1, pace / 8) : 1)
         // A duration that is too long is cut by the next picture, one that is too short leaves a gap.
-        let duration = isReordered ? nominal : min(max(nominal, interval), nominal * 4)
+        let duration = isReordered ? step : min(max(nominal, interval), nominal * 4)
         return SampleTime(
             decode: decode,
             compositionOffset: Int32(clamping: shown - decode),

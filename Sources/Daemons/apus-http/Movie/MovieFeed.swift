@@ -229,7 +229,14 @@ final class MovieFeed {
             hasKeyframe = hasKeyframe || frame.isKeyframe
             if !hasKeyframe { requestKeyframe() }
         }
-        if isNew { window.trim(before: view.oldest + UInt64(window.settings.keep(view))) }
+        if isNew { window.trim(before: Self.oldestListed(view)) }
+    }
+
+    /// The oldest picture that is listed: a player that has just been told of a segment must still get it, so some of
+    /// what the ring holds is left out once it is full.
+    private static func oldestListed(_ view: RingView) -> UInt64 {
+        let oldest = view.oldest
+        return oldest > 1 ? oldest + (view.newest - oldest) / 8 : 0
     }
 
     /// The frames of sound that belong to a picture.
@@ -336,10 +343,4 @@ extension MovieRing {
             }
         return result == .valid
     }
-}
-
-extension HLSSettings {
-    /// So many of the oldest frames are not listed any more: a player that has just been told of them must still get
-    /// them.
-    func keep(_ view: RingView) -> Int { Int(view.newest - min(view.newest, view.oldest)) / 8 }
 }
