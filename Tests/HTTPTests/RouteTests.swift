@@ -60,9 +60,9 @@ struct RouteTests {
 
     @Test("a client that has a file is told that it did not change")
     func entityTags() throws {
-        let file = try #require(WebFile.all["/app.js"])
+        let file = try #require(WebFile.all["/web/app.js"])
         func answer(_ field: String) throws -> Response {
-            file.response(to: try #require(requests("GET /app.js HTTP/1.0\r\n\(field)\r\n\r\n").first).head)
+            file.response(to: try #require(requests("GET /web/app.js HTTP/1.0\r\n\(field)\r\n\r\n").first).head)
         }
 
         #expect(try answer("If-None-Match: \"x\", \(file.entityTag)").status == .notModified)

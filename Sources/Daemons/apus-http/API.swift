@@ -6,6 +6,7 @@ import Access
 import Control
 import HTTP
 import Loop
+import System
 
 extension Endpoint {
     /// An operation of the API's table.
@@ -49,6 +50,7 @@ extension Server {
             },
             Endpoint("getCamera") { [unowned self] in answerCamera($0) { $0 } },
             Endpoint("listStreams") { [unowned self] in answerCamera($0) { ["streams": $0["streams"] ?? []] } },
+            Endpoint("getTime") { $0.answer(["utc_ms": JSON(Clock.realtimeNanoseconds() / 1_000_000)]) },
             Endpoint("getDocument") { $0.answer(OpenAPI.document(version: Server.version)) },
             Endpoint("listEvents") { [unowned self] exchange in
                 guard exchange.request.head.method != .head else { return exchange.respond(Response(.ok)) }

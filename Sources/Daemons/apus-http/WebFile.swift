@@ -17,15 +17,25 @@ struct WebFile {
         entityTag = "\"\(String(Self.hash(text), radix: 16))\""
     }
 
-    private static let index = WebFile("text/html; charset=utf-8", indexHTML)
-    private static let style = WebFile("text/css; charset=utf-8", styleCSS)
-    private static let app = WebFile("text/javascript; charset=utf-8", appJS)
-    private static let favicon = WebFile("image/svg+xml", faviconSVG)
+    /// All files, by path: what pages refer to is under `/web/`.
+    static let all: [String: WebFile] = {
+        var files: [String: WebFile] = [:]
+        for (name, text) in texts { files["/web/\(name)"] = WebFile(contentType(of: name), text) }
+        files["/"] = files.removeValue(forKey: "/web/index.html")
+        files["/share.html"] = files.removeValue(forKey: "/web/share.html")
+        files["/favicon.svg"] = files.removeValue(forKey: "/web/favicon.svg")
+        files["/favicon.ico"] = files["/favicon.svg"]
+        return files
+    }()
 
-    /// All files, by path.
-    static let all = [
-        "/": index, "/style.css": style, "/app.js": app, "/favicon.svg": favicon, "/favicon.ico": favicon,
-    ]
+    private static func contentType(of name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "html": "text/html; charset=utf-8"
+        case "css": "text/css; charset=utf-8"
+        case "js": "text/javascript; charset=utf-8"
+        default: "image/svg+xml"
+        }
+    }
 
     /// Answers with the file, or with 304 to a client that has it already.
     func response(to head: RequestHead) -> Response {

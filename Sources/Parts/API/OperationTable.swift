@@ -282,6 +282,14 @@ extension Operation {
             answer: .object([.always("ready", .boolean), .always("waiting", .list(.text()))]),
             failures: [.unavailable]
         ),
+        Operation(
+            "getTime",
+            .get,
+            "/api/v1/time",
+            needs: nil,
+            "What the server's clock shows, to tell by it how old a picture is.",
+            answer: .object([.always("utc_ms", .integer(), "Milliseconds since 1970 UTC.")])
+        ),
     ]
 
     private static let compatibility: [Operation] = [

@@ -5,109 +5,150 @@
 extension WebFile {
     /// The text of style.css.
     static let styleCSS = ###"""
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all views share: colours, text, buttons, fields, tables, dialogs. */
 :root {
   color-scheme: dark;
-  --back: #0d1216; --card: #161d23; --line: #26313a; --text: #e6edf2; --dim: #93a4b1;
-  --accent: #3fb6dc; --good: #3ecf8e; --bad: #f2777a; --shade: 0 1px 2px #0006, 0 12px 32px #0005;
+  --back: #0e1317; --card: #161d22; --raised: #1e272e; --line: #2a353d; --edge: #64757f;
+  --text: #e4ebf0; --dim: #9fafba; --accent: #4fbfe3; --on-accent: #06222c;
+  --good: #4ad295; --warn: #e9b44c; --bad: #f58589; --shade: 0 8px 32px #0007;
 }
 :root[data-theme="light"] {
   color-scheme: light;
-  --back: #f2f5f7; --card: #fff; --line: #dbe3e8; --text: #16202a; --dim: #566773;
-  --accent: #0b6e8f; --good: #15803d; --bad: #c0292d; --shade: 0 1px 2px #1b2a3514, 0 10px 28px #1b2a351a;
+  --back: #f3f5f7; --card: #fff; --raised: #eef2f4; --line: #dce3e8; --edge: #7b8a95;
+  --text: #17212a; --dim: #52626e; --accent: #0a6b8b; --on-accent: #fff;
+  --good: #147a3a; --warn: #8a5a00; --bad: #b9252b; --shade: 0 8px 28px #1b2a3526;
 }
 @media (prefers-color-scheme: light) {
   :root:not([data-theme="dark"]) {
     color-scheme: light;
-    --back: #f2f5f7; --card: #fff; --line: #dbe3e8; --text: #16202a; --dim: #566773;
-    --accent: #0b6e8f; --good: #15803d; --bad: #c0292d; --shade: 0 1px 2px #1b2a3514, 0 10px 28px #1b2a351a;
+    --back: #f3f5f7; --card: #fff; --raised: #eef2f4; --line: #dce3e8; --edge: #7b8a95;
+    --text: #17212a; --dim: #52626e; --accent: #0a6b8b; --on-accent: #fff;
+    --good: #147a3a; --warn: #8a5a00; --bad: #b9252b; --shade: 0 8px 28px #1b2a3526;
   }
 }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 body {
-  margin: 0; min-height: 100vh; display: flex; flex-direction: column;
-  padding: 0 max(1rem, env(safe-area-inset-right)) 0 max(1rem, env(safe-area-inset-left));
-  background: var(--back); color: var(--text);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+  margin: 0 auto; min-height: 100dvh; max-width: 1680px; background: var(--back); color: var(--text);
+  padding: 0 max(1.25rem, env(safe-area-inset-right)) 2rem max(1.25rem, env(safe-area-inset-left));
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
 }
 .symbols { position: absolute; width: 0; height: 0; }
-svg { width: 1.25rem; height: 1.25rem; fill: none; stroke: currentColor; stroke-width: 1.8;
+svg { width: 1.25rem; height: 1.25rem; flex: none; fill: none; stroke: currentColor; stroke-width: 1.7;
   stroke-linecap: round; stroke-linejoin: round; display: block; }
 .bird { stroke: none; fill: currentColor; }
-h1, h2, h3, p, figure { margin: 0; }
+h1, h2, h3, p, figure, dl, dd, ol, ul { margin: 0; padding: 0; }
+ol, ul { list-style: none; }
+h1 { font-size: 1.3rem; font-weight: 650; letter-spacing: -.01em; line-height: 1.3; }
+h2 { font-size: .8rem; font-weight: 600; color: var(--dim); letter-spacing: .01em; }
 a { color: var(--accent); }
+strong { font-weight: 600; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+main:focus { outline: none; }
+.skip { position: absolute; left: -100vw; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 9; }
+.skip:focus { left: 1rem; }
+.unseen { position: fixed; left: -100vw; top: 0; }
 
-header { display: flex; align-items: center; gap: 1rem; padding: .9rem 0; width: 100%; max-width: 1500px; margin: 0 auto; }
-h1 { font-size: 1.2rem; letter-spacing: .01em; display: flex; align-items: center; gap: .5rem; }
-h1 .bird { width: 1.9rem; height: 1.9rem; color: var(--accent); }
-#summary { color: var(--dim); margin-left: auto; text-align: right; }
-.icon { border: 0; border-radius: .6rem; padding: .5rem; background: none; color: inherit; cursor: pointer;
-  display: inline-grid; place-items: center; min-width: 2.25rem; min-height: 2.25rem; }
-.icon:hover { background: color-mix(in srgb, currentColor 14%, transparent); }
+#top { display: flex; align-items: center; gap: .5rem 1.25rem; min-height: 3.75rem; }
+.home { display: flex; align-items: center; gap: .55rem; color: var(--text); text-decoration: none;
+  font-weight: 650; font-size: 1.1rem; letter-spacing: -.01em; }
+.home .bird { width: 1.75rem; height: 1.75rem; color: var(--accent); }
+nav { display: flex; gap: .15rem; }
+nav a { display: flex; align-items: center; gap: .5rem; padding: .4rem .75rem; border-radius: .5rem; color: var(--dim);
+  text-decoration: none; font-weight: 500; }
+nav a:hover { color: var(--text); background: var(--raised); }
+nav a[aria-current] { color: var(--text); background: var(--raised); }
+nav a[aria-current] svg { color: var(--accent); }
+#summary { margin-left: auto; color: var(--dim); font-size: .85rem; min-width: 0; }
+#summary.bad { color: var(--bad); }
+#summary.warn { color: var(--warn); }
+#who { display: flex; align-items: center; gap: .15rem; }
+.user { padding: 0 .5rem; font-size: .9rem; max-width: 10rem; overflow: hidden; text-overflow: ellipsis; }
 
-main { flex: 1; width: 100%; max-width: 1500px; margin: 0 auto; display: grid; gap: 1.25rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); align-content: start; }
-.camera { background: var(--card); border: 1px solid var(--line); border-radius: 1rem; overflow: hidden;
-  box-shadow: var(--shade); min-width: 0; display: flex; flex-direction: column; }
-.view { position: relative; background: #05080a; color: #fff; aspect-ratio: 16 / 9; overflow: hidden; }
-.view img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block;
-  color: transparent; }
-.veil { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: .5rem;
-  background: #05080ad9; color: #b9c7d1; text-align: center; padding: 1rem; }
-.veil .bird { width: 3.5rem; height: 3.5rem; opacity: .5; }
-figcaption { position: absolute; inset: 0 0 auto 0; display: flex; align-items: center; gap: .5rem;
-  padding: .75rem 1rem 1.5rem; background: linear-gradient(#000a, transparent); text-shadow: 0 1px 2px #000a; }
-h2 { font-size: 1rem; font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.dot { flex: none; width: .6rem; height: .6rem; border-radius: 50%; background: #8899a5; }
-.online .dot { background: #3ecf8e; box-shadow: 0 0 0 3px #3ecf8e40; }
-.offline .dot { background: #f2777a; box-shadow: 0 0 0 3px #f2777a40; }
-.badge { margin-left: auto; font-size: .8rem; font-variant-numeric: tabular-nums; opacity: .92; white-space: nowrap; }
-.tools { position: absolute; right: .5rem; bottom: .5rem; display: flex; gap: .15rem; padding: .15rem;
-  border-radius: .8rem; background: #0a0f13b3; backdrop-filter: blur(6px); }
-.view:fullscreen { aspect-ratio: auto; width: 100%; height: 100%; }
+button, select, input { font: inherit; color: inherit; }
+button, a.icon { cursor: pointer; }
+button, select, input:not([type]), input[type=search], input[type=password], input[type=number] {
+  background: var(--card); border: 1px solid var(--edge); border-radius: .5rem; padding: .4rem .75rem; min-height: 2.4rem; }
+button:hover:not(:disabled), select:hover { background: var(--raised); }
+button:disabled { opacity: .5; cursor: default; }
+.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 600; }
+.primary:hover:not(:disabled) { background: color-mix(in srgb, var(--accent) 88%, var(--text)); }
+.small { min-height: 1.9rem; padding: .1rem .65rem; font-size: .85rem; background: transparent; }
+.icon { display: grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; min-height: 0; padding: 0; border: 0;
+  border-radius: .5rem; background: transparent; color: var(--dim); }
+.icon:hover { color: var(--text); background: var(--raised); }
+input[type=range] { width: 100%; min-width: 0; margin: 0; height: 1.5rem; accent-color: var(--accent); background: none; }
+input[type=checkbox] { accent-color: var(--accent); width: 1.1rem; height: 1.1rem; margin: 0; }
+.switch { appearance: none; width: 2.5rem !important; height: 1.4rem !important; border-radius: 1rem; background: var(--raised);
+  border: 1px solid var(--edge); position: relative; cursor: pointer; }
+.switch::after { content: ""; position: absolute; inset: .15rem auto auto .15rem; width: 1rem; height: 1rem;
+  border-radius: 50%; background: var(--edge); transition: translate .12s; }
+.switch:checked { background: var(--accent); border-color: var(--accent); }
+.switch:checked::after { translate: 1.1rem; background: var(--card); }
+code, .log { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+code { overflow-wrap: anywhere; }
+kbd { font: inherit; font-size: .85rem; padding: .05rem .45rem; border: 1px solid var(--edge); border-radius: .3rem; background: var(--raised); }
 
-.facts { padding: 1rem; display: grid; gap: .6rem; align-content: start; min-width: 0; }
-h3 { font-size: .75rem; text-transform: uppercase; letter-spacing: .08em; color: var(--dim); font-weight: 600; }
-details { margin-top: .6rem; }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1rem; min-width: 0; }
+.bar { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; margin: .75rem 0 1rem; }
+.bar h1 { margin-right: auto; }
+.hint, .empty { color: var(--dim); font-size: .875rem; }
+.empty:empty, .problem:empty { display: none; }
+.empty { padding: 1rem 0; }
+.problem { color: var(--bad); font-size: .9rem; }
+.warn { color: var(--warn); }
+.gap { flex: 1; }
+.dot { flex: none; display: inline-block; width: .55rem; height: .55rem; border-radius: 50%; background: var(--edge); }
+.dot.good { background: var(--good); }
+.dot.bad { background: var(--bad); }
+.pill { font-size: .8rem; font-weight: 500; }
+.pill::before { content: ""; display: inline-block; width: .5rem; height: .5rem; border-radius: 50%; background: currentColor; margin-right: .45rem; }
+.pill.good::before { color: var(--good); } .pill.warn::before { color: var(--warn); } .pill.bad::before { color: var(--bad); }
+
+.scroll { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th { text-align: left; font-weight: 600; }
-thead th { font-weight: 400; color: var(--dim); font-size: .85rem; }
-th, td { padding: .35rem .5rem .35rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:last-child, td:last-child { text-align: right; padding-right: 0; }
-.idle { color: var(--dim); }
-.addresses { list-style: none; margin: 0; padding: 0; display: grid; gap: .35rem; }
-.addresses li { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center; column-gap: .5rem;
-  background: var(--back); border: 1px solid var(--line); border-radius: .6rem; padding: .3rem .15rem .3rem .75rem; }
-.addresses .icon { grid-area: 1 / 2 / 3; }
-.label { color: var(--dim); font-size: .75rem; line-height: 1.2; }
-code { font: 13px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", monospace;
-  overflow-wrap: anywhere; user-select: all; }
-summary { cursor: pointer; list-style-position: outside; margin-left: 1rem; }
-summary h3 { display: inline; }
-details[open] summary { margin-bottom: .6rem; }
-.addresses .icon { color: var(--dim); }
-.addresses .copied { color: var(--good); }
+thead th { font-weight: 500; font-size: .8rem; color: var(--dim); }
+th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
+tr:last-child > * { border-bottom: 0; }
+th:last-child, td:last-child { padding-right: 0; text-align: right; }
 
-.notice { background: var(--card); border: 1px solid var(--line); border-radius: 1rem; padding: 1.25rem; }
-footer { display: flex; gap: 1.25rem; width: 100%; max-width: 1500px; margin: 0 auto; padding: 1.25rem 0;
-  color: var(--dim); font-size: .85rem; }
-footer span { margin-left: auto; }
+dialog { color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 1rem; padding: 1.25rem;
+  width: min(34rem, calc(100vw - 2rem)); max-height: calc(100dvh - 2rem); box-shadow: var(--shade); }
+dialog::backdrop { background: #05080ab0; }
+dialog header, dialog footer { display: flex; align-items: center; justify-content: space-between; gap: .5rem; }
+dialog header { margin: -.35rem -.35rem .75rem 0; }
+dialog h2 { font-size: 1.1rem; color: var(--text); }
+dialog footer { justify-content: flex-end; margin-top: 1.25rem; }
+dialog > * + * { margin-top: .75rem; }
+.keys { display: grid; grid-template-columns: auto 1fr; gap: .5rem 1.25rem; }
+.keys dt { display: flex; gap: .3rem; }
+.plan { display: grid; gap: .3rem; padding: .75rem; background: var(--back); border-radius: .5rem; }
 
-@media (min-width: 1000px) {
-  main.single { grid-template-columns: minmax(0, 1fr); }
-  main.single .camera { display: grid; grid-template-columns: minmax(0, 1fr) 27rem; }
-  main.single .facts { padding: 1.25rem; }
-  main.single .view { width: 100%; min-height: 100%; }
+#toasts { position: fixed; z-index: 5; right: max(1rem, env(safe-area-inset-right)); bottom: calc(1rem + var(--nav, 0px));
+  width: min(22rem, calc(100vw - 2rem)); display: grid; gap: .5rem; pointer-events: none; }
+.toast { pointer-events: auto; display: flex; gap: .75rem; justify-content: space-between; align-items: start; background: var(--raised); border: 1px solid var(--line);
+  border-radius: .75rem; padding: .6rem .35rem .6rem 1rem; box-shadow: var(--shade); animation: come .15s ease-out; }
+.toast .icon { width: 2rem; height: 2rem; margin-top: -.15rem; }
+.toast p { color: var(--dim); font-size: .875rem; overflow-wrap: anywhere; }
+.toast.good strong::before, .toast.bad strong::before { content: ""; display: inline-block; width: .5rem; height: .5rem;
+  border-radius: 50%; margin-right: .5rem; background: var(--good); }
+.toast.bad strong::before { background: var(--bad); }
+@keyframes come { from { opacity: 0; translate: 0 .5rem; } }
+
+@media (min-width: 861px) { html { scrollbar-gutter: stable; } }
+@media (max-width: 860px) {
+  :root { --nav: calc(3.6rem + env(safe-area-inset-bottom)); }
+  body { padding: 0 max(.75rem, env(safe-area-inset-right)) calc(var(--nav) + 1rem) max(.75rem, env(safe-area-inset-left)); }
+  #top { min-height: 3.25rem; gap: .75rem; }
+  nav { position: fixed; z-index: 4; inset: auto 0 0; justify-content: space-around; background: var(--card);
+    border-top: 1px solid var(--line); padding: .3rem .25rem calc(.3rem + env(safe-area-inset-bottom)); }
+  nav:empty { display: none; }
+  nav a { flex-direction: column; gap: .1rem; font-size: .7rem; padding: .3rem .6rem; flex: 1; }
+  .wide-only { display: none; }
+  #summary { font-size: .8rem; }
 }
-@media (max-width: 600px) {
-  body { padding-left: max(.75rem, env(safe-area-inset-left)); padding-right: max(.75rem, env(safe-area-inset-right)); }
-  main { gap: .75rem; }
-}
-@media (hover: hover) {
-  .tools { opacity: 0; transition: opacity .15s; }
-  .view:hover .tools, .view:focus-within .tools, .paused .tools { opacity: 1; }
-}
-@media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
+@media (prefers-reduced-motion: reduce) { *, *::before, *::after { transition: none !important; animation: none !important; } }
 """###
 }

@@ -1,232 +1,172 @@
-// The page: shows each camera as motion JPEG, its figures and its addresses.
-// Text from the server only ever becomes textContent or an encoded path: a camera's name cannot become markup.
+// SPDX-License-Identifier: Apache-2.0
+// The page: who is there, which view is shown, what the server says of its cameras.
 
-const refreshEvery = 2000;     // milliseconds between two looks at the figures
-const liveAtMost = 4;          // browsers open six connections to a host; the others are shown by snapshots
-const snapshotEvery = 1000;
-const retryAtMost = 8000;
+import { api, follow, session } from './api.js';
+import { ClockOffset, measure } from './clock.js';
+import { $, h, icon, iconButton, write } from './dom.js';
+import { describeEvent, EventsView, toast } from './events.js';
+import { GridView } from './grid.js';
+import { Shortcuts } from './keys.js';
+import { LiveView } from './live.js';
+import { LoginView } from './login.js';
+import { LogsView } from './logs.js';
+import { ConfigView } from './config.js';
+import { StatusView } from './status.js';
 
-const $ = (selector, root = document) => root.querySelector(selector);
-const copyOf = (id) => $(`#${id}`).content.firstElementChild.cloneNode(true);
-const views = new Map();
+const refreshEvery = 2000;
+const noConnection = 'No connection to the server. Trying again…';
 
-class View {
-  constructor(name, usesSnapshots) {
-    this.name = name;
-    this.path = `/${encodeURIComponent(name)}`;
-    this.usesSnapshots = usesSnapshots;
-    this.isPaused = false;
-    this.isRunning = false;
-    this.delay = 500;
-    this.timer = 0;
-    this.element = copyOf('camera');
-    this.image = $('img', this.element);
-    this.build();
+/** What all views share. */
+const app = {
+  cameras: [],
+  events: [],
+  clock: new ClockOffset(),
+  shortcuts: new Shortcuts(),
+  user: null,
+  isLoginNeeded: false,
+  /** True if the server would let the user do this: view, control, configure. */
+  may(permission) {
+    return this.permissions?.includes(permission) ?? true;
+  },
+  toast,
+};
+
+const views = [
+  { path: '', label: 'Cameras', icon: 'cameras', make: () => (app.cameras.length === 1 ? live(app.cameras[0].name) : new GridView(app)) },
+  { path: 'status', label: 'Status', icon: 'status', needs: 'configure', make: () => new StatusView(app) },
+  { path: 'events', label: 'Events', icon: 'events', make: () => new EventsView(app) },
+  { path: 'logs', label: 'Logs', icon: 'logs', needs: 'configure', make: () => new LogsView(app) },
+  { path: 'config', label: 'Settings', icon: 'config', needs: 'configure', make: () => new ConfigView(app) },
+];
+const live = (name) => new LiveView(app, name);
+
+let view;
+let shown;
+let timer = 0;
+let stopEvents = () => {};
+let isAnswering = true;
+
+/** Shows what the address says. */
+function route(isForced = false) {
+  const [path, argument] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  const key = app.isLoginNeeded ? 'login' : `${path}/${argument ?? ''}/${path ? '' : app.cameras.length}`;
+  if (key === shown && !isForced) return;
+  shown = key;
+  view?.stop();
+  app.shortcuts.clear();
+  if (app.isLoginNeeded) view = new LoginView(app, begin);
+  else if (path === 'camera' && app.cameras.some((camera) => camera.name === argument)) view = live(argument);
+  else {
+    const entry = views.find((entry) => entry.path === path && (!entry.needs || app.may(entry.needs))) ?? views[0];
+    view = entry.make();
   }
-
-  build() {
-    const element = this.element;
-    $('h2', element).textContent = this.name;
-    this.image.alt = `Live picture of ${this.name}`;
-    this.image.onload = () => this.arrived();
-    this.image.onerror = () => this.failed();
-    const toggle = $('.toggle', element);
-    toggle.onclick = () => {
-      this.isPaused = !this.isPaused;
-      $('use', toggle).setAttribute('href', this.isPaused ? '#play' : '#pause');
-      toggle.title = this.isPaused ? 'Play' : 'Pause';
-      toggle.setAttribute('aria-label', toggle.title);
-      element.classList.toggle('paused', this.isPaused);
-      this.isPaused ? this.stop() : this.start();
-      if (this.isPaused) this.veil('Paused');
-    };
-    const save = $('.save', element);
-    save.href = `${this.path}/snapshot.jpg`;
-    save.onclick = () => {
-      const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
-      save.download = `${this.name}-${time}.jpg`;
-    };
-    const figure = $('.view', element);
-    const full = () => (document.fullscreenElement ? document.exitFullscreen() : figure.requestFullscreen?.());
-    $('.full', element).onclick = full;
-    this.image.ondblclick = full;
-  }
-
-  start() {
-    if (this.isPaused || this.isRunning || document.hidden) return;
-    this.isRunning = true;
-    this.veil(this.image.hasAttribute('src') ? null : 'Waiting for the camera…');
-    this.load();
-  }
-
-  // Without a source the browser closes the connection, and an encoder that nobody else watches goes idle.
-  stop() {
-    this.isRunning = false;
-    clearTimeout(this.timer);
-    this.image.removeAttribute('src');
-  }
-
-  // Blink paints a part when the next one's fields come: advance_headers has them sent right behind the picture.
-  load() {
-    const kind = this.usesSnapshots ? 'snapshot.jpg?' : 'mjpeg?advance_headers=1&';
-    this.image.src = `${this.path}/${kind}t=${Date.now()}`;
-  }
-
-  arrived() {
-    this.delay = 500;
-    this.veil(null);
-    if (this.usesSnapshots && this.isRunning) this.timer = setTimeout(() => this.load(), snapshotEvery);
-  }
-
-  failed() {
-    if (!this.isRunning) return;
-    this.veil('No picture. Trying again…');
-    this.timer = setTimeout(() => this.load(), this.delay);
-    this.delay = Math.min(this.delay * 2, retryAtMost);
-  }
-
-  veil(text) {
-    const veil = $('.veil', this.element);
-    veil.hidden = text === null;
-    $('p', veil).textContent = text ?? '';
-  }
-
-  update(camera, rtspPort) {
-    const element = this.element;
-    element.classList.toggle('online', camera.online);
-    element.classList.toggle('offline', !camera.online);
-    if (!camera.online && !this.isPaused) this.veil('The camera is offline.');
-    else if (camera.online && this.isRunning && this.image.naturalWidth) this.veil(null);
-    const jpeg = camera.streams.find((stream) => stream.name === 'jpeg');
-    const viewers = camera.viewers === 1 ? '1 viewer' : `${camera.viewers} viewers`;
-    $('.badge', element).textContent = [rate(jpeg), viewers].filter(Boolean).join(' · ');
-    if (jpeg?.width) $('.view', element).style.aspectRatio = `${jpeg.width} / ${jpeg.height}`;
-    $('tbody', element).replaceChildren(...camera.streams.map(row));
-    const addresses = this.addresses(camera, rtspPort);
-    const key = JSON.stringify(addresses);
-    if (key === this.addressKey) return;
-    this.addressKey = key;
-    $('.addresses', element).replaceChildren(...addresses.map(address));
-  }
-
-  addresses(camera, rtspPort) {
-    const suffixes = { main: '', sub: '/sub', jpeg: '/jpeg' };
-    const host = location.hostname;
-    const rtsp = camera.streams.filter((stream) => rtspPort && stream.name in suffixes)
-      .map((stream) => [`RTSP ${stream.name}`, `rtsp://${host}:${rtspPort}${this.path}${suffixes[stream.name]}`]);
-    const http = [['MJPEG', `${location.origin}${this.path}/mjpeg`], ['Snapshot', `${location.origin}${this.path}/snapshot.jpg`]];
-    return [...rtsp, ...http];
-  }
+  $('#main').replaceChildren(view.element);
+  $('#main').className = view.name;
+  document.title = [view.title, 'Apus'].filter(Boolean).join(' · ');
+  drawNavigation(path);
+  globalKeys();
+  view.start();
 }
 
-function rate(stream) {
-  return stream?.fps ? `${stream.fps.toFixed(stream.fps < 9.95 ? 1 : 0)} fps` : null;
+function drawNavigation(path) {
+  const entries = app.isLoginNeeded ? [] : views.filter((entry) => !entry.needs || app.may(entry.needs));
+  const current = path === 'camera' ? '' : path;
+  $('#nav').replaceChildren(...entries.map((entry) => h('a', {
+    href: `#/${entry.path}`, 'aria-current': entry.path === current ? 'page' : false,
+  }, icon(entry.icon), h('span', {}, entry.label))));
+  const theme = iconButton('theme', 'Theme', () => app.toast({ title: themeNames[globalThis.nextTheme()] }), 'T');
+  const help = iconButton('help', 'Keyboard shortcuts', () => app.shortcuts.show(), '?');
+  help.classList.add('wide-only');
+  const who = app.user?.name && !app.isLoginNeeded ? [
+    h('span.user', { title: app.user.role }, app.user.name),
+    iconButton('leave', 'Log out', async () => { await api.logout().catch(() => {}); location.reload(); }),
+  ] : [];
+  $('#who').replaceChildren(help, theme, ...who);
 }
 
-function row(stream) {
-  const row = document.createElement('tr');
-  const head = document.createElement('th');
-  head.scope = 'row';
-  head.textContent = stream.name;
-  row.append(head);
-  const texts = [stream.codec?.toUpperCase() ?? '–', stream.width ? `${stream.width} × ${stream.height}` : '–'];
-  for (const text of [...texts, stream.online ? rate(stream) ?? 'idle' : 'offline']) {
-    const cell = document.createElement('td');
-    cell.textContent = text;
-    if (text === 'idle' || text === 'offline') cell.className = 'idle';
-    row.append(cell);
-  }
-  return row;
-}
+const themeNames = { '': 'Theme: as the system has it', dark: 'Theme: dark', light: 'Theme: light' };
 
-function address([label, text]) {
-  const item = copyOf('address');
-  $('.label', item).textContent = label;
-  $('code', item).textContent = text;
-  const button = $('button', item);
-  button.title = 'Copy';
-  button.setAttribute('aria-label', `Copy the ${label} address`);
-  button.onclick = async () => {
-    await copy(text, $('code', item));
-    button.classList.add('copied');
-    $('use', button).setAttribute('href', '#done');
-    setTimeout(() => {
-      button.classList.remove('copied');
-      $('use', button).setAttribute('href', '#copy');
-    }, 1200);
-  };
-  return item;
-}
-
-// The clipboard is there on secure origins only, which a camera in the local network rarely is.
-async function copy(text, element) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).catch(() => {});
-  getSelection().selectAllChildren(element);
-  document.execCommand('copy');
-}
-
-function duration(seconds) {
-  const days = Math.floor(seconds / 86400), hours = Math.floor(seconds / 3600) % 24, minutes = Math.floor(seconds / 60) % 60;
-  if (days) return `${days} d ${hours} h`;
-  if (hours) return `${hours} h ${minutes} min`;
-  return minutes ? `${minutes} min` : `${Math.floor(seconds)} s`;
-}
-
-function show(state) {
-  const main = $('#cameras');
-  const names = state.cameras.map((camera) => camera.name);
-  for (const [name, view] of views) {
-    if (names.includes(name)) continue;
-    view.stop();
-    view.element.remove();
-    views.delete(name);
-  }
-  state.cameras.forEach((camera, index) => {
-    if (!views.has(camera.name)) {
-      const view = new View(camera.name, index >= liveAtMost);
-      views.set(camera.name, view);
-      main.append(view.element);
-      $('details', view.element).open = names.length === 1;
-      view.start();
-    }
-    views.get(camera.name).update(camera, state.rtsp_port);
+function globalKeys() {
+  app.shortcuts.add('?', 'Show these keys', () => app.shortcuts.show());
+  app.shortcuts.add('t', 'Next theme', () => app.toast({ title: themeNames[globalThis.nextTheme()] }));
+  if (app.isLoginNeeded) return;
+  views.filter((entry) => !entry.needs || app.may(entry.needs)).forEach((entry, index) => {
+    app.shortcuts.add(`g ${index + 1}`, `Go to ${entry.label}`, () => { location.hash = `#/${entry.path}`; });
   });
-  main.classList.toggle('single', names.length === 1);
-  const online = state.cameras.filter((camera) => camera.online).length;
-  $('#summary').textContent = names.length === 1
-    ? (online ? 'Camera online' : 'Camera offline') : `${online} of ${names.length} cameras online`;
-  $('#uptime').textContent = `up ${duration(state.uptime)}`;
-  document.title = names.length === 1 ? `${names[0]} · Apus` : 'Apus';
 }
 
 async function refresh() {
+  clearTimeout(timer);
   try {
-    const response = await fetch('/api/v1/cameras', { cache: 'no-store' });
-    if (!response.ok) throw new Error(response.status);
-    show(await response.json());
-  } catch {
-    $('#summary').textContent = 'No connection to the server. Trying again…';
+    const state = await api.cameras();
+    app.cameras = state.cameras;
+    Object.assign(app, { version: state.version, uptime: state.uptime, rtspPort: state.rtsp_port });
+    isAnswering = true;
+    summarize();
+    route();
+    view.update?.();
+  } catch (error) {
+    if (error.status === 401) return;
+    isAnswering = false;
+    summarize(error.status ? error.message : noConnection);
   }
-  // The server looks at the streams only while it is asked, so its first answer does not know them yet.
-  if (!document.hidden) timer = setTimeout(refresh, refreshes++ ? refreshEvery : 300);
+  if (!document.hidden) timer = setTimeout(refresh, refreshEvery);
 }
 
-const themes = ['', 'dark', 'light'];
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem('theme', theme); } catch { /* storage may be off */ }
+function summarize(problem) {
+  const online = app.cameras.filter((camera) => camera.online).length;
+  const count = app.cameras.length;
+  const text = count === 1 ? `Camera ${online ? 'online' : 'offline'}` : `${online} of ${count} cameras online`;
+  write($('#summary'), problem ?? (count ? text : 'No cameras'));
+  $('#summary').className = problem ? 'bad' : online === count ? 'good' : 'warn';
 }
-try { document.documentElement.dataset.theme = localStorage.getItem('theme') ?? ''; } catch { /* storage may be off */ }
-$('#theme-button').onclick = () => {
-  setTheme(themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % themes.length]);
+
+async function begin() {
+  app.isLoginNeeded = false;
+  try {
+    const answer = await api.session();
+    if (!answer.authenticated) return session.ended();
+    app.user = answer.user ? { name: answer.user, role: answer.role } : null;
+    app.permissions = answer.permissions;
+  } catch (error) { if (error.status !== 404) return summarizeAndRetry(error); }
+  stopEvents();
+  stopEvents = follow((event) => {
+    app.events.unshift({ ...event, at: new Date() });
+    app.events.length = Math.min(app.events.length, 300);
+    const told = describeEvent(event);
+    if (told.isImportant) toast(told);
+    if (/camera|stream|daemon/.test(event.type)) refresh();
+    view?.tell?.(event);
+  });
+  measureClock();
+  await refresh();
+}
+
+function summarizeAndRetry(error) {
+  summarize(error.status ? error.message : noConnection);
+  timer = setTimeout(begin, refreshEvery);
+}
+
+async function measureClock() {
+  try { await measure(app.clock, api.time); } catch { /* Without it there are no delays to show. */ }
+}
+
+session.ended = () => {
+  if (app.isLoginNeeded) return;
+  app.isLoginNeeded = true;
+  app.user = null;
+  clearTimeout(timer);
+  stopEvents();
+  write($('#summary'), '');
+  route(true);
 };
 
-let timer = 0;
-let refreshes = 0;
+addEventListener('hashchange', () => { if (isAnswering) route(); });
 document.addEventListener('visibilitychange', () => {
   clearTimeout(timer);
-  for (const view of views.values()) document.hidden ? view.stop() : view.start();
-  if (!document.hidden) refresh();
+  view?.visibility?.(!document.hidden);
+  if (!document.hidden && !app.isLoginNeeded) { measureClock(); refresh(); }
 });
-addEventListener('pagehide', () => { for (const view of views.values()) view.stop(); });
-refresh();
+addEventListener('pagehide', () => view?.stop());
+setInterval(() => { if (!document.hidden && !app.isLoginNeeded) measureClock(); }, 60000);
+begin();
