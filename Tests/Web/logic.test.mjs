@@ -11,17 +11,9 @@ const { Choice } = await load('choice.js');
 const { LiveEdge } = await load('edge.js');
 const { Meter } = await load('meter.js');
 const { MultipartReader } = await load('multipart.js');
-const { describe: look, units } = await load('annexb.js');
-const { captureTime, find, runs, tracks } = await load('fmp4.js');
+const { EventReader } = await load('sse.js');
 
 const bytes = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
-const box = (type, ...content) => {
-  const inside = content.flatMap((part) => [...part]);
-  const size = inside.length + 8;
-  return [size >>> 24, size >> 16 & 255, size >> 8 & 255, size & 255, ...bytes(type), ...inside];
-};
-const word = (value) => [value >>> 24, value >> 16 & 255, value >> 8 & 255, value & 255];
-const view = (...boxes) => new DataView(Uint8Array.from(boxes.flat()).buffer);
 
 test('the question with the shortest way tells the clocks apart', () => {
   const clock = new ClockOffset();
@@ -146,45 +138,13 @@ test('what is no multipart stream is refused', () => {
   assert.throws(() => new MultipartReader().add(bytes('--b\r\nA: b\r\n\r\n')));
 });
 
-test('units are found behind start codes of both lengths', () => {
-  const data = [0, 0, 0, 1, 0x67, 0x64, 0, 0x1f, 0, 0, 1, 0x68, 9, 0, 0, 0, 1, 0x65, 7];
+test('events are the same however they are cut', () => {
+  const stream = ': hello\r\n\r\nevent: camera\r\nid: 7\r\ndata: {"camera":"yard",\r\ndata: "online":false}\r\n\r\ndata: text\n\n';
+  for (let cut = 0; cut <= stream.length; cut++) {
+    const reader = new EventReader();
 
-  assert.deepEqual([...units(data)], [[4, 8], [11, 13], [17, 19]]);
-  assert.deepEqual(look(Uint8Array.from(data)), { isKey: true, codec: 'avc1.64001f' });
-  assert.deepEqual(look(Uint8Array.from([0, 0, 1, 0x41, 1])), { isKey: false, codec: undefined });
-});
-
-test('the name of an H.265 stream comes out of its SPS', () => {
-  const sps = [0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x5d, 0xa0];
-  const unit = Uint8Array.from([0, 0, 0, 1, ...sps, 0, 0, 1, 0x26, 1]);
-
-  assert.deepEqual(look(unit, 'h265'), { isKey: true, codec: 'hev1.1.6.L93.90' });
-});
-
-test('tracks and their time scales are read from an initialisation segment', () => {
-  const head = [0, 0, 0, 0];
-  const track = box('trak',
-    box('tkhd', head, word(0), word(0), word(7)),
-    box('mdia', box('mdhd', head, word(0), word(0), word(90000)), box('hdlr', head, word(0), bytes('vide'))));
-
-  assert.deepEqual(tracks(view(box('ftyp', bytes('iso6')), box('moov', track))), [{ id: 7, timescale: 90000, kind: 'vide' }]);
-});
-
-test('a fragment tells when it was captured', () => {
-  const prft = box('prft', [1, 0, 0, 24], word(1), word(2208988800 + 1000), word(2 ** 31), word(0), word(180000));
-  const moof = box('moof', box('traf',
-    box('tfhd', word(0), word(1)), box('tfdt', [1, 0, 0, 0], word(0), word(180000)), box('trun', word(0), word(1))));
-  const fragment = view(prft, moof);
-
-  assert.deepEqual(captureTime(fragment), { track: 1, utc: 1000500, mediaTime: 180000 });
-  assert.deepEqual(runs(fragment), [{ track: 1, decodeTime: 180000, samples: 1 }]);
-});
-
-test('boxes that reach beyond the end are not looked into', () => {
-  for (let length = 0; length < 16; length++) {
-    const whole = Uint8Array.from(box('moov', box('trak')));
-    const cut = new DataView(whole.buffer, 0, length);
-
-    assert.equal(find(cut, 'moov/trak'), undefined);
+    assert.deepEqual([...reader.add(stream.slice(0, cut)), ...reader.add(stream.slice(cut))], [
+      { type: 'camera', id: '7', data: { camera: 'yard', online: false } }, { type: 'message', id: undefined, data: 'text' },
+    ]);
   }
 });

@@ -6,13 +6,12 @@ extension WebFile {
     /// The text of play-websocket.js.
     static let playWebsocketJS = ###"""
 // SPDX-License-Identifier: Apache-2.0
-// Plays H.264 or H.265 access units from a WebSocket by WebCodecs: nothing waits, the newest picture is shown.
+// Plays coded frames from a WebSocket by WebCodecs: nothing waits, the newest picture is shown.
 
-import { describe } from './annexb.js';
-
-/** Behind each access unit: when it was taken, in milliseconds since 1970, as 8 bytes little-endian. */
-const suffix = 8;
-/** More waiting units than this, and the decoder does not keep up. */
+/** In front of each frame: flags (4 bytes), number (4), microseconds since 1970 when it was taken (8), little-endian. */
+const header = 16;
+const keyframe = 1;
+/** More waiting frames than this, and the decoder does not keep up. */
 const queueLimit = 12;
 
 /** Why this browser cannot play so; undefined if it can. */
@@ -23,24 +22,25 @@ export function refusal() {
 
 /** Plays into `surface.canvas`; tells `report` what happens. */
 export class WebSocketPlayer {
-  #socket; #decoder; #codec; #pending; #painting = 0;
+  #socket; #decoder; #codec; #pending; #number;
+  #painting = 0;
   #needsKey = true;
   #ended = false;
   #last = 0;
 
-  constructor(url, surface, report, { coding = 'h264' } = {}) {
-    this.url = url;
-    this.surface = surface;
-    this.report = report;
-    this.coding = coding;
+  constructor(url, surface, report) {
+    Object.assign(this, { url, surface, report });
   }
 
   start() {
     this.surface.show('canvas');
-    this.#decoder = this.#makeDecoder();
+    this.#decoder = new VideoDecoder({
+      output: (frame) => this.#decoded(frame),
+      error: (error) => this.#fail(`the picture could not be decoded: ${error.message}`),
+    });
     const socket = new WebSocket(this.url);
     socket.binaryType = 'arraybuffer';
-    socket.onmessage = ({ data }) => { if (data instanceof ArrayBuffer) this.#take(data); };
+    socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#announce(data) : this.#take(data));
     socket.onclose = (event) => this.#fail(event.reason || 'the connection ended');
     this.#socket = socket;
   }
@@ -50,14 +50,7 @@ export class WebSocketPlayer {
     if (this.#socket) { this.#socket.onclose = null; this.#socket.close(); }
     cancelAnimationFrame(this.#painting);
     this.#pending?.close();
-    if (this.#decoder?.state !== 'closed') this.#decoder?.close();
-  }
-
-  #makeDecoder() {
-    return new VideoDecoder({
-      output: (frame) => this.#decoded(frame),
-      error: (error) => this.#fail(`the picture could not be decoded: ${error.message}`),
-    });
+    if (this.#decoder && this.#decoder.state !== 'closed') this.#decoder.close();
   }
 
   #fail(reason, isFinal = false) {
@@ -66,39 +59,41 @@ export class WebSocketPlayer {
     this.report.failed(reason, isFinal);
   }
 
+  /** The server says what comes, before it comes and whenever it changes. */
+  #announce(text) {
+    if (this.#ended) return;
+    const { codec } = JSON.parse(text);
+    if (!codec || codec === this.#codec) return;
+    this.#codec = codec;
+    this.#needsKey = true;
+    this.report.about({ mime: codec, hasSound: false });
+    const configuration = { codec, optimizeForLatency: true };
+    const refuse = () => this.#fail(`this browser does not play ${codec}`, true);
+    try { this.#decoder.configure(configuration); } catch { return refuse(); }
+    VideoDecoder.isConfigSupported(configuration).then(({ supported }) => { if (!supported) refuse(); }, () => {});
+  }
+
   #take(data) {
-    if (this.#ended || data.byteLength <= suffix) return;
+    if (this.#ended || data.byteLength <= header) return;
     this.report.bytes(data.byteLength);
-    const captured = Number(new DataView(data).getBigUint64(data.byteLength - suffix, true));
-    const unit = new Uint8Array(data, 0, data.byteLength - suffix);
-    const { isKey, codec } = describe(unit, this.coding);
-    if (codec && codec !== this.#codec && !this.#configure(codec)) return;
-    if (this.#needsKey && !(isKey && this.#codec)) return;
+    const view = new DataView(data);
+    const isKey = Boolean(view.getUint32(0, true) & keyframe);
+    const number = view.getUint32(4, true);
+    const missed = this.#number === undefined ? 0 : (number - this.#number - 1) >>> 0;
+    // The numbers begin anew when the camera does.
+    if (missed && missed < 1000) this.report.dropped(missed);
+    this.#number = number;
+    if (!this.#codec || (this.#needsKey && !isKey)) return;
     if (this.#decoder.decodeQueueSize > queueLimit && !isKey) {
       this.#needsKey = true;
       return this.report.dropped(1);
     }
     this.#needsKey = false;
-    // Decoders want times that grow; two pictures of one millisecond must not be one to them.
-    const timestamp = Math.max(captured * 1000, this.#last + 1);
+    // Decoders want times that grow.
+    const timestamp = Math.max(Number(view.getBigInt64(8, true)), this.#last + 1);
     this.#last = timestamp;
+    const unit = new Uint8Array(data, header);
     this.#decoder.decode(new EncodedVideoChunk({ type: isKey ? 'key' : 'delta', timestamp, data: unit }));
-  }
-
-  #configure(codec) {
-    this.#codec = codec;
-    this.report.about({ mime: codec, hasSound: false });
-    const configuration = { codec, optimizeForLatency: true };
-    try {
-      this.#decoder.configure(configuration);
-    } catch (error) {
-      this.#fail(`this browser does not play ${codec}: ${error.message}`, true);
-      return false;
-    }
-    VideoDecoder.isConfigSupported(configuration).then(({ supported }) => {
-      if (!supported) this.#fail(`this browser does not play ${codec}`, true);
-    }, () => {});
-    return true;
   }
 
   #decoded(frame) {

@@ -84,7 +84,7 @@ export class LiveView {
       const anchor = h('a.icon', { title: label, 'aria-label': label, download: '', href: '#' });
       anchor.append(iconButton(name, label).firstChild);
       anchor.addEventListener('click', () => {
-        anchor.href = this.player.url(file, '') + (file.includes('clip') ? `?from=-${clipSeconds}s` : '');
+        anchor.href = this.player.url(file, 'main') + (file.includes('clip') ? `?from=-${clipSeconds}s` : '');
         anchor.download = `${this.camera}_${stamp()}.${ending}`;
       });
       return anchor;

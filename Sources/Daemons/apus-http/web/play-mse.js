@@ -2,7 +2,6 @@
 // Plays fragmented MP4 from a WebSocket by Media Source Extensions, at the live edge.
 
 import { LiveEdge } from './edge.js';
-import { captureTime, tracks } from './fmp4.js';
 
 /** Seconds of the past that the browser keeps. */
 const kept = 6;
@@ -18,9 +17,7 @@ export class MSEPlayer {
   #socket; #source; #buffer; #url;
   #queue = [];
   #edge = new LiveEdge();
-  #timescale = 90000;
-  #videoTrack = 1;
-  #capture;
+  #epoch;
   #ended = false;
   #timer; #looked = performance.now(); #trimmed = 0; #lastDropped = 0;
 
@@ -63,11 +60,6 @@ export class MSEPlayer {
     if (this.#ended) return;
     if (typeof data === 'string') return this.#announce(data);
     this.report.bytes(data.byteLength);
-    const view = new DataView(data);
-    const found = tracks(view).find((track) => track.kind === 'vide');
-    if (found) [this.#timescale, this.#videoTrack] = [found.timescale, found.id];
-    const time = captureTime(view);
-    if (time && time.track === this.#videoTrack) this.#capture = time;
     this.#queue.push(data);
     // A tab that was asleep: what it missed is of no use to anybody.
     if (this.#queue.length > queueLimit) return this.#fail('this browser did not keep up');
@@ -78,11 +70,12 @@ export class MSEPlayer {
   #announce(text) {
     let message;
     try { message = JSON.parse(text); } catch { return this.#fail('the server sent something else'); }
-    if (message.error) return this.#fail(message.error.message ?? String(message.error));
-    const mime = message.mime ?? message.type;
+    const { mime, audio, epoch_ms: epoch } = message;
     if (!mime) return;
+    // What media time 0 was in milliseconds since 1970: times in the stream are those of capture.
+    this.#epoch = epoch;
     if (!Source.isTypeSupported(mime)) return this.#fail(`this browser does not play ${mime}`, true);
-    this.report.about({ mime, hasSound: /mp4a|opus/i.test(mime) });
+    this.report.about({ mime, hasSound: Boolean(audio) });
     if (this.#source) { this.#queue.push(mime); return this.#feed(); }
     this.#source = new Source();
     this.#source.onsourceopen = () => {
@@ -174,8 +167,7 @@ export class MSEPlayer {
   }
 
   #shown(mediaTime, at) {
-    const capture = this.#capture && this.#capture.utc + (mediaTime - this.#capture.mediaTime / this.#timescale) * 1000;
-    this.report.frame(capture, at);
+    this.report.frame(this.#epoch + mediaTime * 1000, at);
   }
 }
 

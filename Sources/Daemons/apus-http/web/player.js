@@ -14,10 +14,9 @@ const stallAfter = { hls: 15000, others: 6000 };
 
 const makers = {
   mse: (player, report) => new mse.MSEPlayer(player.socketURL('mse'), player, report),
-  websocket: (player, report) => (
-    new websocket.WebSocketPlayer(player.socketURL('ws'), player, report, { coding: player.coding })),
+  websocket: (player, report) => new websocket.WebSocketPlayer(player.socketURL('ws?format=chunks'), player, report),
   hls: (player, report) => new hls.HLSPlayer(player.url('index.m3u8'), player, report),
-  mjpeg: (player, report) => new mjpeg.MJPEGPlayer(player.url('mjpeg', ''), player, report),
+  mjpeg: (player, report) => new mjpeg.MJPEGPlayer(player.url('mjpeg', 'main'), player, report),
 };
 
 /**
@@ -47,8 +46,8 @@ export class Player extends EventTarget {
   /** The codec of the stream that is played, as the server names it. */
   get coding() { return this.info?.streams?.find((stream) => stream.name === this.stream)?.codec ?? 'h264'; }
 
-  url(file, query = this.stream === 'main' ? '' : `stream=${this.stream}`) {
-    return `/${encodeURIComponent(this.camera)}/${file}${query && `?${query}`}`;
+  url(file, stream = this.stream) {
+    return ['', encodeURIComponent(this.camera), ...(stream === 'main' ? [] : [stream]), file].join('/');
   }
 
   socketURL(file) { return new URL(this.url(file), location.href.replace(/^http/, 'ws')).href; }

@@ -8,7 +8,8 @@ export class EventReader {
   #text = '';
 
   add(text) {
-    this.#text += text.replaceAll('\r\n', '\n');
+    // A line's end may be cut in the middle.
+    this.#text = (this.#text + text).replaceAll('\r\n', '\n');
     if (this.#text.length > limit) throw new Error('an event is too long');
     const blocks = this.#text.split('\n\n');
     this.#text = blocks.pop();
