@@ -39,7 +39,7 @@ extension WebFile {
 .figures dd { font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
 
 .panel { padding: .35rem 1rem 1rem; }
-.tabs { display: flex; gap: .95rem; border-bottom: 1px solid var(--line); margin: 0 -1rem 1rem; padding: 0 1rem; overflow-x: auto; }
+.tabs { display: flex; gap: .95rem; border-bottom: 1px solid var(--line); margin: 0 -1rem 1rem; padding: 0 1rem; overflow-x: auto; scrollbar-width: none; }
 .tabs button { border: 0; border-radius: 0; background: none; padding: .55rem 0; min-height: 2.75rem; color: var(--dim);
   font-size: .875rem; font-weight: 500; border-bottom: 2px solid transparent; white-space: nowrap; }
 .tabs button:hover { background: none; color: var(--text); }
@@ -126,8 +126,14 @@ section.card > h2 { font-size: 1rem; color: var(--text); margin-bottom: .35rem; 
 @media (max-width: 860px) {
   .tiles { gap: .75rem; }
   .live .player { margin: 0 max(-.75rem, calc(-1 * env(safe-area-inset-right))) 0 -.75rem; border-radius: 0; border-width: 1px 0; }
-  .live .left { position: static; }
-  .figures { grid-template-columns: repeat(3, 1fr); gap: .5rem 1rem; }
+  .tabs { gap: .8rem; }
+  .tabs button { font-size: .82rem; }
+  .figures { grid-template-columns: repeat(3, auto); gap: .5rem 1rem; }
+  .toolbar { gap: .15rem; padding: .35rem .25rem; }
+  .toolbar select { max-width: 8.5rem; }
+  .toolbar .icon { width: 2.3rem; }
+  .segments { margin: 0 .15rem; }
+  .segments button { padding: 0 .6rem; }
   .events li { grid-template-columns: auto 1fr; }
   .events span { grid-column: 1 / 3; }
   .log { padding: .6rem; font-size: 11.5px; height: calc(100dvh - 16rem); }

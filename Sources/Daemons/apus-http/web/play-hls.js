@@ -2,8 +2,9 @@
 // Plays HLS where the browser does it by itself: Safari, newer Chromium, phones.
 
 const kind = 'application/vnd.apple.mpegurl';
-/** Seconds behind the end at which to play; the browser waits for whole parts. */
-const behind = 2;
+/** Seconds behind the newest at which to play, and from where on to jump there: the browser takes whole segments. */
+const behind = 3;
+const tooFar = 8;
 
 /** Why this browser cannot play so; undefined if it can. */
 export const refusal = () => (document.createElement('video').canPlayType(kind)
@@ -55,11 +56,10 @@ export class HLSPlayer {
 
   #follow() {
     const { video } = this;
-    const { seekable } = video;
-    if (seekable.length) {
-      const end = seekable.end(seekable.length - 1);
-      if (end - video.currentTime > behind * 4) video.currentTime = end - behind;
-    }
+    // Chromium tells nothing as seekable in a live stream.
+    const ranges = video.seekable.length ? video.seekable : video.buffered;
+    const end = ranges.length ? ranges.end(ranges.length - 1) : 0;
+    if (end - video.currentTime > tooFar) video.currentTime = end - behind;
     if (video.paused && !document.hidden) video.play().catch(() => {});
     const { droppedVideoFrames } = video.getVideoPlaybackQuality?.() ?? { droppedVideoFrames: 0 };
     if (droppedVideoFrames > this.#lastDropped) this.report.dropped(droppedVideoFrames - this.#lastDropped);

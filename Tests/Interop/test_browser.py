@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+# The page in real browsers: every transport plays, the delay it shows is right, it comes back after failures.
+
+import os
+import pathlib
+import statistics
+import time
+
+from .apus import Apus, until
+from .browser import Browser, elsewhere
+from .case import SharedSuite
+
+RATE = 25
+# How long each transport is watched: 5 s, or what the environment says.
+SECONDS = float(os.environ.get("APUS_BROWSER_SECONDS", "5"))
+# Where pictures of the page go, if anywhere.
+PICTURES = os.environ.get("APUS_BROWSER_PICTURES")
+
+# Reads the time that the test pattern writes into its pictures (PatternStamp.swift), in the page: milliseconds since
+# 1970, or nothing where there is none.
+STAMP = """
+globalThis.apusStamp = (source, width, height) => {
+  const canvas = globalThis.apusCanvas ??= Object.assign(document.createElement('canvas'), { height: 1 });
+  canvas.width = 64;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const row = Math.max(8, Math.floor(height / 30));
+  context.imageSmoothingEnabled = false;
+  context.drawImage(source, 0, height - row / 2, width, 1, 0, 0, 64, 1);
+  const pixels = context.getImageData(0, 0, 64, 1).data;
+  let bits = 0n;
+  for (let block = 0; block < 64; block++) bits = bits << 1n | (pixels[block * 4 + 1] >= 128 ? 1n : 0n);
+  if (bits >> 56n !== 0b10101100n) return null;
+  const time = bits >> 8n & 0xffffffffffffn;
+  let remainder = 0;
+  for (let shift = 40n; shift >= 0n; shift -= 8n) {
+    remainder ^= Number(time >> shift & 255n);
+    for (let bit = 0; bit < 8; bit++) remainder = (remainder & 0x80 ? remainder << 1 ^ 7 : remainder << 1) & 255;
+  }
+  return remainder === Number(bits & 255n) ? Number(time) : null;
+};
+// Looks at the picture now and then: how old it is, measured by nothing but its own stamp.
+globalThis.apusWatch = () => {
+  const ages = globalThis.apusAges = [];
+  let last = 0;
+  const look = () => {
+    const video = document.querySelector('.stage video:not([hidden])');
+    const canvas = document.querySelector('.stage canvas:not([hidden])');
+    const source = video ?? canvas;
+    const [width, height] = video ? [video.videoWidth, video.videoHeight] : [source?.width, source?.height];
+    const stamp = width && height > 8 ? apusStamp(source, width, height) : null;
+    if (stamp && stamp !== last) ages.push(Date.now() - stamp);
+    last = stamp ?? last;
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+};
+"""
+FIGURES = """(() => Object.fromEntries([...document.querySelectorAll('.figures div')]
+  .map((pair) => [pair.children[0].textContent, pair.children[1].textContent])))()"""
+IS_PLAYING = "document.querySelector('.transports .playing strong')?.textContent"
+
+
+def number(text):
+    """`123 ms` → 123; `1.5 s` → 1500."""
+    value, unit = (text.split(" ") + [""])[:2]
+    return float(value) * (1000 if unit == "s" else 1) if value not in ("–", "") else None
+
+
+class BrowserCase(SharedSuite):
+    kind = ""
+    # What each browser plays; Firefox has no HLS of its own.
+    transports = ()
+
+    @classmethod
+    def make_apus(cls):
+        return Apus(cameras={"cam": f"pattern:?size=640x360&fps={RATE}"})
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            cls.browser = Browser(cls.kind)
+            cls.browser.start()
+        except BaseException:
+            cls.browser.stop()
+            cls.apus.destroy()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.stop()
+        super().tearDownClass()
+
+    def setUp(self):
+        self.browser.complaints.clear()
+        self.browser.requests.clear()
+
+    def visit(self, path="/", transport="auto", width=1280, height=800, theme="dark"):
+        browser = self.browser
+        browser.resize(width, height)
+        # A page of the same site without anything that goes on.
+        browser.open(self.apus.http("/favicon.svg"))
+        browser.run(f"(localStorage.setItem('transport', '{transport}'), localStorage.setItem('theme', '{theme}'))")
+        browser.open(self.apus.http(path))
+
+    def assert_clean(self, permitted=()):
+        """No errors, nothing that the policy forbids, nothing from elsewhere."""
+        complaints = [text for text in self.browser.complaints if not any(part in text for part in permitted)]
+        self.assertEqual(complaints, [])
+        self.assertEqual(elsewhere(self.browser.requests), [])
+
+    def picture(self, name):
+        if PICTURES:
+            folder = pathlib.Path(PICTURES)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.browser.screenshot(folder / f"{self.kind}-{name}.png")
+
+
+class TransportsMixin:
+    def test_each_transport_plays_and_tells_its_delay(self):
+        for name, label in self.transports:
+            with self.subTest(name):
+                self.visit(transport=name)
+                self.browser.wait_for(f"{IS_PLAYING} === '{label}'", f"{label} plays", timeout=40)
+                self.browser.run(f"(() => {{ {STAMP}; apusWatch(); }})()")
+                began = time.monotonic()
+                time.sleep(SECONDS)
+                seen = len(self.browser.run("apusAges"))
+                ages = self.browser.run("apusAges.slice(-40)")
+                figures = self.browser.run(FIGURES)
+                rate = seen / (time.monotonic() - began)
+                self.picture(f"play-{name}")
+
+                print(f"      {self.kind} {label}: {rate:.1f}/s, {statistics.median(ages):.0f} ms by stamp, {figures}")
+                # The machine may be slow; what stands still is wrong.
+                self.assertGreater(rate, RATE / 5)
+                if name == "hls":
+                    # Chromium does not tell which time its HLS shows.
+                    self.assertLess(statistics.median(ages), 15000)
+                    continue
+                self.assertEqual(figures["Transport"], label)
+                age = statistics.median(ages)
+                self.assertLess(age, 2000)
+                # The stamp is looked at once a screen refresh, which takes a while on a machine that has much to do.
+                self.assertAlmostEqual(number(figures["Delay"]), age, delta=max(100, 0.6 * age))
+                self.assert_clean()
+
+    def test_the_best_transport_is_taken_and_the_others_are_told(self):
+        self.visit()
+        self.browser.wait_for(f"{IS_PLAYING} === 'MSE'", "MSE plays")
+        tried = self.browser.run(
+            "[...document.querySelectorAll('.transports li')].map((entry) => [entry.className, entry.textContent])"
+        )
+
+        self.assertEqual([entry[0] for entry in tried], ["impossible", "playing", "untried", tried[3][0], "untried"])
+        self.assertIn("no WebRTC", tried[0][1])
+        self.assert_clean()
+
+    def test_the_picture_comes_back_after_the_daemons_were_killed(self):
+        for daemon in ["apus-video", "apus-http"]:
+            with self.subTest(daemon):
+                self.visit()
+                self.browser.wait_for(f"{IS_PLAYING} === 'MSE'", "MSE plays")
+                self.browser.run(f"(() => {{ {STAMP}; apusWatch(); }})()")
+                self.apus.kill(daemon)
+                until(lambda: self.apus.is_healthy(), 20, f"{daemon} is back", interval=0.1)
+                self.browser.run("void (apusAges.length = 0)")
+                self.browser.wait_for("apusAges.length > 20", f"pictures come after {daemon} was killed", timeout=40)
+                ages = self.browser.run("apusAges.slice(-10)")
+
+                self.assertLess(statistics.median(ages), 2000)
+
+
+class ChromiumTest(TransportsMixin, BrowserCase):
+    """Chromium."""
+
+    kind = "chromium"
+    transports = (("mse", "MSE"), ("websocket", "WebSocket"), ("hls", "HLS"), ("mjpeg", "MJPEG"))
+
+    def test_the_keyboard_does_it_all(self):
+        self.visit()
+        self.browser.wait_for(f"{IS_PLAYING}", "a transport plays")
+        self.browser.press("?")
+        self.assertIn("Full screen", self.browser.run("document.querySelector('dialog').textContent"))
+        self.browser.press("\ue00c")
+        self.assertIsNone(self.browser.run("document.querySelector('dialog')"))
+        self.browser.press(" ")
+        self.assertEqual(self.browser.run("document.querySelector('.stage .veil').textContent"), "Paused")
+        self.browser.press(" ")
+        self.browser.wait_for(f"{IS_PLAYING}", "a transport plays again")
+        self.browser.press("q")
+        self.browser.wait_for("document.querySelector('[data-stream=sub]').ariaPressed === 'true'", "the sub stream plays")
+        self.assert_clean()
+
+    def test_every_view_is_drawn_in_both_themes_on_desktop_and_phone(self):
+        for theme in ["dark", "light"]:
+            for name, width, height in [("desktop", 1440, 900), ("phone", 390, 844)]:
+                for view in ["", "status", "events", "logs", "config"]:
+                    with self.subTest(f"{view or 'live'} {theme} {name}"):
+                        self.visit(f"/#/{view}", width=width, height=height, theme=theme)
+                        self.browser.wait_for("document.querySelector('#main h1')", "the view is drawn")
+                        if not view:
+                            self.browser.wait_for(IS_PLAYING, "a transport plays")
+                        time.sleep(1.2 if PICTURES else 0.2)
+                        self.picture(f"{view or 'live'}-{name}-{theme}")
+                        wide = self.browser.run("document.documentElement.scrollWidth - innerWidth")
+                        self.assertLessEqual(wide, 0, "the page is wider than the screen")
+        self.assert_clean()
+
+
+class FirefoxTest(TransportsMixin, BrowserCase):
+    """Firefox."""
+
+    kind = "firefox"
+    transports = (("mse", "MSE"), ("websocket", "WebSocket"), ("mjpeg", "MJPEG"))
+
+
+# These are no tests of their own.
+del BrowserCase, TransportsMixin
