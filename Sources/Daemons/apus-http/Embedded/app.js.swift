@@ -138,11 +138,12 @@ async function begin() {
   } catch (error) { if (error.status !== 404) return summarizeAndRetry(error); }
   stopEvents();
   stopEvents = follow((event) => {
-    app.events.unshift({ ...event, at: new Date() });
+    app.events.unshift({ ...event, at: new Date(event.data?.time ?? Date.now()) });
     app.events.length = Math.min(app.events.length, 300);
     const told = describeEvent(event);
-    if (told.isImportant) toast(told);
-    if (/camera|stream|daemon/.test(event.type)) refresh();
+    // What happened before the page was opened is in the list.
+    if (told.isImportant && Date.now() - app.events[0].at < 10000) toast(told);
+    if (/^camera|^daemon/.test(event.type)) refresh();
     view?.tell?.(event);
   });
   measureClock();

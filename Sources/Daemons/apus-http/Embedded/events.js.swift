@@ -13,23 +13,34 @@ import { time } from './format.js';
 
 const shownFor = 6000;
 
+const words = {
+  'camera-online': ['is online', 'good'], 'camera-offline': ['is offline', 'bad'],
+  'viewer-joined': ['has a viewer more'], 'viewer-left': ['has a viewer less'],
+  config: ['has other settings'], lost: ['Some events were missed', 'warn'],
+};
+const known = ['time', 'camera', 'daemon', 'stream', 'state', 'name', 'active', 'message', 'reason', 'pid'];
+
 /** Says an event in words: { title, text, kind: 'good' | 'warn' | 'bad' | '', isImportant }. */
 export function describeEvent({ type, data }) {
   const about = data && typeof data === 'object' ? data : { message: String(data ?? '') };
-  const name = (about.event ?? type).replaceAll(/[-_.]/g, ' ');
-  const subject = [about.camera, about.stream].filter(Boolean).join('/') || about.daemon || about.user;
-  const rest = Object.entries(about)
-    .filter(([key]) => !['event', 'type', 'camera', 'stream', 'daemon', 'message', 'reason', 'time', 'at'].includes(key))
+  let [title, kind = ''] = words[type] ?? [type.replaceAll('-', ' ')];
+  if (type === 'daemon') {
+    title = `is ${about.state ?? 'another'}`;
+    kind = /fail|wait|stopped/.test(title) ? 'bad' : /running/.test(title) ? 'good' : '';
+  }
+  if (type === 'threshold') {
+    title = about.active ? 'has passed its limit' : 'is within its limit again';
+    kind = about.active ? 'warn' : 'good';
+  }
+  const subject = type.startsWith('viewer') ? [about.camera, about.stream].filter(Boolean).join('/')
+    : type === 'daemon' ? about.name ?? about.daemon : about.camera ?? about.name ?? about.daemon;
+  const rest = Object.entries(about).filter(([key, value]) => !known.includes(key) && value !== null)
     .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
-  const text = [about.message ?? about.reason, ...rest].filter(Boolean).join(' · ');
-  const whole = `${name} ${about.state ?? ''} ${about.online ?? ''}`;
-  const isBad = /fail|lost|offline|died|crash|ended|false|down/.test(whole);
-  const isGood = /online|live|back|recovered|true/.test(whole);
   return {
-    title: [subject, name].filter(Boolean).join(': '),
-    text,
-    kind: isBad ? 'bad' : isGood ? 'good' : '',
-    isImportant: /camera|daemon|motion|config|slate|offline|lost/.test(name) || isBad,
+    title: [subject, title].filter(Boolean).join(' '),
+    text: [about.message, about.reason, ...rest].filter(Boolean).join(' · '),
+    kind,
+    isImportant: kind !== '' && type !== 'lost',
   };
 }
 

@@ -132,9 +132,11 @@ dialog > * + * { margin-top: .75rem; }
   border-radius: .75rem; padding: .6rem .35rem .6rem 1rem; box-shadow: var(--shade); animation: come .15s ease-out; }
 .toast .icon { width: 2rem; height: 2rem; margin-top: -.15rem; }
 .toast p { color: var(--dim); font-size: .875rem; overflow-wrap: anywhere; }
-.toast.good strong::before, .toast.bad strong::before { content: ""; display: inline-block; width: .5rem; height: .5rem;
+.toast.good strong::before, .toast.bad strong::before, .toast.warn strong::before { content: ""; display: inline-block; width: .5rem; height: .5rem;
   border-radius: 50%; margin-right: .5rem; background: var(--good); }
 .toast.bad strong::before { background: var(--bad); }
+.toast.warn { color: inherit; }
+.toast.warn strong::before { background: var(--warn); }
 @keyframes come { from { opacity: 0; translate: 0 .5rem; } }
 
 @media (min-width: 861px) { html { scrollbar-gutter: stable; } }
