@@ -53,7 +53,7 @@ extension WebFile {
 .control label { font-size: .9rem; }
 .control output { font-variant-numeric: tabular-nums; font-size: .85rem; color: var(--dim); }
 .control > .icon { grid-column: 3; grid-row: 1; width: 2rem; height: 2rem; }
-.control > input[type=range] { grid-column: 1 / 3; grid-row: 2; }
+.control > input[type=range] { grid-column: 1 / -1; grid-row: 2; }
 .control.integer, .control.number { padding-bottom: .5rem; }
 .control > select { grid-column: 2; grid-row: 1; max-width: 11rem; min-height: 2rem; padding: .1rem .4rem; font-size: .9rem; }
 .control > .switch { grid-column: 2; grid-row: 1; }
@@ -80,9 +80,9 @@ extension WebFile {
 .share label, .login-form label { display: grid; gap: .2rem; font-size: .85rem; color: var(--dim); }
 .share label > *, .login-form label > * { color: var(--text); font-size: 1rem; width: 100%; }
 
-.tiles-small { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: 1px; background: var(--line);
+.tiles-small { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); background: var(--card);
   border: 1px solid var(--line); border-radius: .75rem; overflow: hidden; margin-bottom: 1rem; }
-.tiles-small > div { background: var(--card); padding: .75rem 1rem; }
+.tiles-small > div { padding: .75rem 1rem; box-shadow: 0 0 0 .5px var(--line); }
 .tiles-small dt { color: var(--dim); font-size: .8rem; }
 .tiles-small dd { font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tiles-small .note { margin: 0; font-size: .8rem; font-weight: 400; display: block; overflow: hidden; text-overflow: ellipsis; }
@@ -105,6 +105,7 @@ section.card > h2 { font-size: 1rem; color: var(--text); margin-bottom: .35rem; 
 
 .check { display: flex; align-items: center; gap: .5rem; font-size: .9rem; }
 .config > div { padding-bottom: 4rem; }
+.config .bar + .hint { margin-bottom: .75rem; }
 .settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); gap: 1.1rem 2rem; }
 .setting { display: grid; gap: .2rem; align-content: start; }
 .setting label { font-weight: 600; font-size: .9rem; }
@@ -130,7 +131,7 @@ section.card > h2 { font-size: 1rem; color: var(--text); margin-bottom: .35rem; 
   .tabs button { font-size: .82rem; }
   .figures { grid-template-columns: repeat(3, auto); gap: .5rem 1rem; }
   .toolbar { gap: .15rem; padding: .35rem .25rem; }
-  .toolbar select { max-width: 8.5rem; }
+  .toolbar select { order: 1; flex: 1 0 100%; max-width: none; margin: 0 .25rem .25rem; }
   .toolbar .icon { width: 2.3rem; }
   .segments { margin: 0 .15rem; }
   .segments button { padding: 0 .6rem; }

@@ -60,11 +60,12 @@ export class ConfigView {
       row.classList.toggle('changed', this.#changes.has(key.key));
       this.#drawBar();
     };
-    const isSwitch = ['on', 'off'].includes(key.default) || /^(on|off) or (on|off)$/.test(key.expects ?? '');
-    const input = isSwitch
-      ? h('select', { id, onchange: () => change(input.value) }, ['on', 'off'].map((option) => h('option', {}, option)))
+    // `error, warn, info or debug` is a choice; `a number from 2 to 1000` is none.
+    const isChoice = /^\w+(, \w+)* or \w+$/.test(key.expects ?? '');
+    const input = isChoice
+      ? h('select', { id, onchange: () => change(input.value) }, key.expects.split(/, | or /).map((option) => h('option', {}, option)))
       : h('input', { id, value, placeholder: key.default, spellcheck: 'false', autocomplete: 'off', oninput: () => change(input.value) });
-    if (isSwitch) input.value = value;
+    if (isChoice) input.value = value;
     const note = [key.expects, key.default !== '' && `default ${key.default}`, key.effect === 'restart' && 'restarts a daemon'].filter(Boolean).join(' · ');
     const back = key.is_set && iconButton('reset', `Back to the default, ${key.default}`, () => { input.value = key.default; change(key.default); });
     const row = h('div.setting', {}, h('label', { for: id }, key.key.slice(key.key.lastIndexOf('.') + 1)),
