@@ -2,10 +2,11 @@
 // The test pattern, and the time that can be read out of it.
 
 import Bytes
-import Capture
 import Encode
 import Media
 import Testing
+
+@testable import Capture
 
 @Suite("test pattern") struct PatternTests {
     private static let utc: Int64 = 1_795_232_096_789_000_000
@@ -77,30 +78,17 @@ import Testing
         let level = { (picture: PictureBuffer) in picture.withReadOnlyPlane(0) { $0[100] } }
         let normal = level(try painter.paint(moment))
 
-        painter.setTone(brightness: 20, contrast: 100)
+        painter.look.brightness = 20
         let bright = try painter.paint(moment)
-        painter.setTone(brightness: 0, contrast: 0)
+        painter.look.brightness = 0
+        painter.look.contrast = 0
         let flat = level(try painter.paint(moment))
-        painter.setTone(brightness: 0, contrast: 100)
+        painter.look.contrast = 100
 
         #expect(level(bright) == normal + 20)
         #expect(Self.read(bright)?.milliseconds == UInt64(Self.utc / 1_000_000))
         #expect(flat == 128)
         #expect(level(try painter.paint(moment)) == normal)
-    }
-
-    @Test("a control takes what its range has, and no more")
-    func controlLimits() {
-        let gain = CameraControl("gain", "Gain", .integer(0...10, step: 5))
-        let menu = CameraControl("mode", "Mode", .menu([.init(1, "manual"), .init(3, "auto")]))
-
-        #expect(gain.problem(with: 10) == nil)
-        #expect(gain.problem(with: 11) != nil)
-        #expect(gain.problem(with: 3) != nil)
-        #expect(menu.problem(with: 3) == nil)
-        #expect(menu.problem(with: 2) != nil)
-        #expect(CameraControl("on", "On", .boolean).problem(with: 2) != nil)
-        #expect(CameraControl("t", "T", .integer(0...9, step: 1), isReadOnly: true).problem(with: 1) != nil)
     }
 
     private static func read(_ picture: PictureBuffer) -> PatternStamp? {

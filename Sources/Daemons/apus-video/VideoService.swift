@@ -20,6 +20,7 @@ final class VideoService {
     private let address: SourceAddress
     private let log: Logger
     private(set) var session: CaptureSession?
+    let board: ControlBoard
     private(set) var video: [VideoStream] = []
     private(set) var jpeg: JPEGStream?
     private(set) var audio: AudioStream?
@@ -45,6 +46,7 @@ final class VideoService {
         log = context.log
         guard let camera = context.camera else { throw Failure(.usage, "no camera is configured") }
         self.camera = camera
+        board = ControlBoard(configured: camera.controls)
         do throws(SourceAddressError) {
             address = try SourceAddress(parsing: camera.source)
         } catch {
@@ -150,6 +152,10 @@ final class VideoService {
             state: { [unowned self] state in changed(state) },
             note: { [unowned self] name, text in
                 log.info("source deviates", ["source": address, "deviation": name, "meaning": text])
+            },
+            control: { [unowned self] control in tell(control) },
+            refused: { [unowned self] name, reason in
+                log.warn("control not set", ["control": name, "reason": reason])
             }
         )
         let session = CaptureSession(
@@ -158,7 +164,8 @@ final class VideoService {
             target: target,
             events: events,
             ring: { [context, camera] stream in context.runDirectory.ring(camera.name, stream) },
-            agent: "Apus/\(apusVersion)"
+            agent: "Apus/\(apusVersion)",
+            board: board
         )
         self.session = session
         session.start()
@@ -338,15 +345,6 @@ final class VideoService {
 
     // MARK: Control
 
-    /// What can be set of the source now.
-    var sourceControls: [CameraControl] { session?.controls ?? [] }
-
-    /// Sets one of `sourceControls`.
-    func setSourceControl(_ name: String, _ value: Int) throws(CameraControlError) {
-        guard let session else { throw .unavailable("the source is idle") }
-        try session.setControl(name, value)
-    }
-
     /// Takes over what may change while running; false if something else changed.
     private func reload(_ new: Configuration) -> Bool {
         guard let changed = new.camera(camera.name), changed.source == camera.source, changed.encoder == camera.encoder,
@@ -369,6 +367,7 @@ final class VideoService {
             if let next = stream.name == "main" ? changed.main : changed.sub { stream.reconfigure(next) }
         }
         if let next = changed.jpeg { jpeg?.reconfigure(next) }
+        reconfigureControls(changed.controls)
         return true
     }
 

@@ -40,13 +40,25 @@ extension Schema {
             ])
         ),
         ("ControlValue", .any([.integer(), .number, .boolean, .text()])),
-        ("Controls", .object([.always("controls", .list(.shared("Control")))])),
+        (
+            "Controls",
+            .object([
+                .sometimes("state", .text(), "live, lost, idle, ended or starting."),
+                .always("controls", .list(.shared("Control"))),
+            ])
+        ),
         (
             "Control",
             .object([
                 .always("name", .text()), .always("label", .text(), "For people."),
                 .always("group", .choice(["source", "encoder"])),
-                .always("type", .choice(["integer", "number", "boolean", "menu", "button"])),
+                .always(
+                    "type",
+                    .choice([
+                        "integer", "number", "boolean", "menu", "integer-menu", "button", "bitmask", "string",
+                        "compound",
+                    ])
+                ),
                 .sometimes("value", .optional(.shared("ControlValue"))),
                 .sometimes("default", .optional(.shared("ControlValue"))), .sometimes("minimum", .number),
                 .sometimes("maximum", .number), .sometimes("step", .number), .sometimes("unit", .text()),
@@ -56,6 +68,10 @@ extension Schema {
                     .list(.object([.always("value", .integer()), .always("label", .text())]))
                 ),
                 .always("read_only", .boolean), .always("active", .boolean, "False while another control decides."),
+                .sometimes("category", .text(), "The device's own group."),
+                .sometimes("kept", .text(), "What is set again after each loss of the camera."),
+                .sometimes("volatile", .boolean, "It changes by itself."),
+                .sometimes("busy", .boolean, "It cannot be set while frames are captured."),
             ])
         ),
         (

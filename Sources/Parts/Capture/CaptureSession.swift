@@ -20,19 +20,27 @@ package struct CaptureEvents {
     package var state: (CaptureState) -> Void
     /// The source does something unusual, each thing told once: its name and what is made of it.
     package var note: (String, String) -> Void
+    /// A control of the camera has changed, or its flags have.
+    package var control: (CameraControl) -> Void
+    /// A control's wanted value is not taken: the control's name and why.
+    package var refused: (String, String) -> Void
 
     package init(
         picture: @escaping (PictureBuffer, Instant) -> Void,
         unit: @escaping (UnitInfo, Span<UInt8>) -> Void,
         audio: @escaping (AudioInfo, Span<UInt8>) -> Void = { _, _ in },
         state: @escaping (CaptureState) -> Void,
-        note: @escaping (String, String) -> Void = { _, _ in }
+        note: @escaping (String, String) -> Void = { _, _ in },
+        control: @escaping (CameraControl) -> Void = { _ in },
+        refused: @escaping (String, String) -> Void = { _, _ in }
     ) {
         self.picture = picture
         self.unit = unit
         self.audio = audio
         self.state = state
         self.note = note
+        self.control = control
+        self.refused = refused
     }
 }
 
@@ -74,11 +82,11 @@ package final class CaptureSession {
     private var sound = Timeline()
     private var isDiscontinuous = false
     private let pulled = PullMemory()
-    /// What was set by `setControl`, in that order; set again whenever the source comes back.
-    private var chosen: [(name: String, value: Int)] = []
+    private let board: ControlBoard
 
     /// Makes a session that has not started; `standardInput` is what `stdin:` reads from, `ring` tells the socket of each
-    /// of the camera's rings, and `agent` is how this program is called in front of servers.
+    /// of the camera's rings, `agent` is how this program is called in front of servers, and `board` has the values that
+    /// the camera's controls are to have.
     package init(
         loop: EventLoop,
         address: SourceAddress,
@@ -86,7 +94,8 @@ package final class CaptureSession {
         events: CaptureEvents,
         standardInput: Int32 = 0,
         ring: @escaping (String) -> String = { $0 },
-        agent: String = "Apus"
+        agent: String = "Apus",
+        board: ControlBoard = ControlBoard()
     ) {
         self.loop = loop
         self.address = address
@@ -95,6 +104,7 @@ package final class CaptureSession {
         self.standardInput = standardInput
         self.ring = ring
         self.agent = agent
+        self.board = board
     }
 
     /// Starts the source; if that fails, it is tried again until `stop()`.
@@ -115,22 +125,6 @@ package final class CaptureSession {
     /// Asks who codes the source's frames for a keyframe soon, if that can be asked.
     package func requestKeyframe() { source?.requestKeyframe() }
 
-    /// What can be set of the source, with the values of this moment; empty while it is lost.
-    package var controls: [CameraControl] { source?.controls ?? [] }
-
-    /// Sets a control, now and whenever the source comes back.
-    package func setControl(_ name: String, _ value: Int) throws(CameraControlError) {
-        guard let source else { throw .unavailable("the source is not there") }
-        guard let control = source.controls.first(where: { $0.name == name }) else {
-            throw .unknown("the source has no control \"\(name)\"")
-        }
-        if let problem = control.problem(with: value) { throw problem }
-        try source.setControl(name, value)
-        guard control.kind != .button else { return }
-        chosen.removeAll { $0.name == name }
-        chosen.append((name, value))
-    }
-
     /// How pulling from a server goes; nil for other sources, and while there is no connection.
     package var pull: PullReport? { (source as? PullSource)?.report }
 
@@ -139,6 +133,34 @@ package final class CaptureSession {
         defer { isDiscontinuous = false }
         return isDiscontinuous
     }
+
+    // MARK: Controls
+
+    /// The camera's controls with their present values; none if it has none, or is not there.
+    package var controls: [CameraControl] { controlled?.controls ?? [] }
+
+    /// Sets a control, and keeps the value over losses of the camera; the control as it is then.
+    package func setControl(_ name: String, _ text: String) throws(ControlRefusal) -> CameraControl {
+        try board.set(name, text, on: try reachable())
+    }
+
+    /// Takes back what was set of one control, or of all.
+    package func resetControls(_ name: String?) throws(ControlRefusal) { try board.reset(name, on: try reachable()) }
+
+    /// Another configuration of the controls holds from now on.
+    package func configureControls(_ list: ControlList) {
+        board.reconfigure(list, on: controlled, note: events.refused)
+    }
+
+    private var controlled: (any ControlledSource)? { source as? any ControlledSource }
+
+    private func reachable() throws(ControlRefusal) -> any ControlledSource {
+        if let controlled { return controlled }
+        if case .lost(let reason) = state { throw ControlRefusal(.moment, "the camera is not there: \(reason)") }
+        throw ControlRefusal(.moment, "the source has no controls")
+    }
+
+    // MARK: Life
 
     private func open() {
         let source = makeSource()
@@ -158,16 +180,16 @@ package final class CaptureSession {
             },
             live: { [unowned self] format in
                 backoff.succeeded(at: loop.now)
-                // A control that the source does not have any more is no reason to do without its frames.
-                for (name, value) in chosen { try? self.source?.setControl(name, value) }
                 change(.live(format))
             },
             waits: { [unowned self] reason in change(.lost(reason: reason)) },
             stopped: { [unowned self] error in lost(error) },
-            dropped: { [unowned self] count in dropped += UInt64(count) }
+            dropped: { [unowned self] count in dropped += UInt64(count) },
+            control: { [unowned self] control in events.control(control) }
         )
         do throws(CaptureError) {
             try source.start(output)
+            if let source = source as? any ControlledSource { board.apply(to: source, note: events.refused) }
         } catch {
             source.stop()
             self.source = nil

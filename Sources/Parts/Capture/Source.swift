@@ -88,6 +88,8 @@ struct SourceOutput {
     var stopped: (CaptureError?) -> Void
     /// Frames were left out by the source.
     var dropped: (Int) -> Void
+    /// A control has changed, or its flags have.
+    var control: (CameraControl) -> Void
 }
 
 /// One way of getting frames. It starts once; after a loss, a new one is made.
@@ -108,19 +110,9 @@ protocol Source: AnyObject {
 
     /// Asks who codes the frames for a keyframe soon, if that can be asked.
     func requestKeyframe()
-
-    /// What can be set, with the values of this moment.
-    var controls: [CameraControl] { get }
-
-    /// Sets one of `controls` to a value that it can take.
-    func setControl(_ name: String, _ value: Int) throws(CameraControlError)
 }
 
 extension Source {
     var comesBack: Bool { false }
     func requestKeyframe() {}
-    var controls: [CameraControl] { [] }
-    func setControl(_ name: String, _ value: Int) throws(CameraControlError) {
-        throw .unknown("the source has no control \(name)")
-    }
 }

@@ -172,6 +172,15 @@ package enum ConfigSchema {
             ),
             ConfigKey(
                 .camera,
+                "controls",
+                .controls,
+                "",
+                .live,
+                "What controls of the camera are set to, as in brightness=10, auto_exposure=Manual Mode; apus ctl "
+                    + "video.NAME controls lists what there is. Others are left as the device has them."
+            ),
+            ConfigKey(
+                .camera,
                 "talkback",
                 .boolean,
                 "no",

@@ -120,6 +120,11 @@ extension ConfigTable {
         return group
     }
 
+    func controls(_ section: String, _ key: String) -> ControlList {
+        guard case .controls(let list) = value(section, key) else { preconditionFailure("\(key) is not of controls") }
+        return list
+    }
+
     private func value(_ section: String, _ key: String) -> ConfigValue {
         if let value = values[section]?[key]?.value { return value }
         guard let pattern = ConfigSchema.pattern(of: section)?.pattern, let entry = ConfigSchema.key(pattern, key),

@@ -56,6 +56,7 @@ package enum ConfigValue: Sendable, Equatable {
     case frameRate(Rational?)
     /// nil: none.
     case multicast(MulticastGroup?)
+    case controls(ControlList)
 }
 
 /// The type of a key's value, with its range.
@@ -83,6 +84,8 @@ package enum ConfigType: Sendable {
     case frameRate
     /// `239.1.2.3:5004/16`, or `off`.
     case multicast
+    /// `brightness=10, contrast=20`; nothing if there are none.
+    case controls
     case choice([String])
 }
 
@@ -145,6 +148,9 @@ extension ConfigType {
             if text == "off" { return .multicast(nil) }
             guard let group = MulticastGroup(text) else { throw problem }
             return .multicast(group)
+        case .controls:
+            guard let list = ControlList(parsing: text) else { throw problem }
+            return .controls(list)
         case .choice(let names):
             guard names.contains(text) else {
                 throw ConfigValueError(expected: expectation, hint: Suggestion.phrase(for: text, among: names))
@@ -173,6 +179,7 @@ extension ConfigType {
         case .size: "a size such as 1280x720 with even edges from 16 to 8192, or source"
         case .frameRate: "a frame rate from 1 to 240 such as 25 or 30000/1001, or source"
         case .multicast: "a multicast address with an even port such as 239.1.2.3:5004 or 239.1.2.3:5004/16, or off"
+        case .controls: "controls with values, such as brightness=10, contrast=20"
         case .choice(let names): names.count == 1 ? names[0] : ConfigType.listed(names)
         }
     }

@@ -47,6 +47,8 @@ package struct CameraConfiguration: Sendable, Equatable {
     /// Where frames come from; `Capture` parses it.
     package let source: String
     package let encoder: EncoderChoice
+    /// What the camera's controls are set to.
+    package let controls: ControlList
     /// Whether clients may send sound to the camera's loudspeaker.
     package let hasTalkback: Bool
     /// Whether the source is connected only while somebody watches.

@@ -174,6 +174,7 @@ extension CameraConfiguration {
         self.name = name
         source = table.text(section, "source")
         encoder = EncoderChoice(rawValue: table.text(section, "encoder")) ?? .auto
+        controls = table.controls(section, "controls")
         isOnDemand = table.boolean(section, "on_demand")
         slateDelay = table.boolean(section, "slate") ? table.duration(section, "slate_after") : nil
         hasTalkback = table.boolean(section, "talkback")

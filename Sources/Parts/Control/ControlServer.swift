@@ -93,7 +93,11 @@ package final class ControlServer {
         // Requests wait while replies do, so that a peer that does not read cannot pile them up.
         while peer.isOpen, peer.output.isEmpty {
             if let line = peer.nextLine() {
-                peer.send(commands.answer(line.span, subscriptions: &peer.subscriptions))
+                // A verb may emit events, for which all peers' subscriptions are looked at.
+                var subscriptions = peer.subscriptions
+                let answer = commands.answer(line.span, subscriptions: &subscriptions)
+                peer.subscriptions = subscriptions
+                peer.send(answer)
             } else if !peer.fill() {
                 break
             }

@@ -7,4 +7,5 @@
 #include "linux_names.h"
 #include "linux_process.h"
 #include "linux_sockets.h"
+#include "v4l2_controls.h"
 #include "v4l2_shim.h"

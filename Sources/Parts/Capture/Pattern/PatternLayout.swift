@@ -26,6 +26,8 @@ package struct PatternLayout: Sendable, Equatable {
         [16, 128, 128],
     ]
 
+    /// The edge of a checkerboard's square.
+    var square: Int { max(2, even(unit * 3)) }
     var margin: Int { even(unit * 2) }
     var stampHeight: Int { PatternStamp.rowHeight(pictureHeight: height) }
     var largeCapital: Int { max(6, Int(unit * 3.5)) }

@@ -19,8 +19,15 @@ package final class PatternPainter {
     private var large: StrokeFont
     private let cameraName: String
     private let frameRate: Int
-    private var brightness = 0
-    private var contrast = 100
+
+    /// How the background looks; the clock and the stamp stay readable in any.
+    var look = PatternLook() {
+        didSet {
+            guard look != oldValue else { return }
+            paintBackground()
+            sheets.removeAll()
+        }
+    }
 
     /// What is painted of one frame.
     package struct Moment: Sendable {
@@ -46,16 +53,6 @@ package final class PatternPainter {
         background = try PictureBuffer(width: width, height: height)
         large = StrokeFont(capitalHeight: layout.largeCapital)
         paintBackground()
-    }
-
-    /// Makes bars and ramp brighter or darker, from -100 to 100, and their contrast weaker or stronger, in per cent.
-    ///
-    /// Text, ball and stamp stay as they are.
-    package func setTone(brightness: Int, contrast: Int) {
-        self.brightness = brightness
-        self.contrast = contrast
-        paintBackground()
-        sheets.removeAll()
     }
 
     /// Paints one frame. The picture is the receiver's until it lets go of it.
@@ -215,7 +212,6 @@ package final class PatternPainter {
 
     private func paintBackground() {
         let panel = layout.panelTop
-        let ramp = layout.rampTop
         for plane in 0..<3 {
             let shift = plane == 0 ? 0 : 1
             let stride = background.stride(ofPlane: plane)
@@ -225,12 +221,12 @@ package final class PatternPainter {
                     for column in 0..<(layout.width >> shift) {
                         let x = column << shift
                         bytes[row * stride + column] =
-                            if y < ramp {
-                                tone(PatternLayout.bars[min(7, x * 8 / layout.width)][plane], plane)
-                            } else if y < panel {
-                                plane == 0 ? tone(UInt8(16 + 219 * x / max(1, layout.width - 1)), 0) : 128
-                            } else {
+                            if y >= panel {
                                 plane == 0 ? PatternLayout.panel : 128
+                            } else if plane == 0 {
+                                look.luma(motif(x, y, 0))
+                            } else {
+                                look.chroma(motif(x, y, plane))
                             }
                     }
                 }
@@ -241,16 +237,23 @@ package final class PatternPainter {
         let right = layout.width - layout.margin
         let grey = PatternLayout.grey
         small.write(frame, at: (right - small.width(of: frame), layout.labelTop), ink: grey, on: background)
-        let title = Array("APUS TEST PATTERN  \(cameraName)".utf8)
+        let title = Array("APUS TEST PATTERN  \(look.label.isEmpty ? cameraName : look.label)".utf8)
         small.write(title, at: (layout.margin, layout.footTop), ink: grey, on: background)
         let shape = Array("\(layout.width)*\(layout.height)  \(frameRate) FPS".utf8)
         small.write(shape, at: (right - small.width(of: shape), layout.footTop), ink: grey, on: background)
     }
 
-    /// A level of the bars or the ramp, made brighter and of more contrast as is wanted.
-    private func tone(_ level: UInt8, _ plane: Int) -> UInt8 {
-        let offset = (Int(level) - 128) * contrast / 100 + (plane == 0 ? brightness : 0)
-        return UInt8(min(240, max(16, 128 + offset)))
+    /// The picture above the panel, before the look's levels.
+    private func motif(_ x: Int, _ y: Int, _ plane: Int) -> UInt8 {
+        let grey: UInt8
+        switch look.motif {
+        case .bars where y < layout.rampTop: return PatternLayout.bars[min(7, x * 8 / layout.width)][plane]
+        case .bars, .ramp: grey = UInt8(16 + 219 * x / max(1, layout.width - 1))
+        case .checkerboard: grey = (x / layout.square + y / layout.square) % 2 == 0 ? 235 : 16
+        case .white: grey = 235
+        case .black: grey = 16
+        }
+        return plane == 0 ? grey : 128
     }
 
     private static func fill(_ bytes: inout MutableSpan<UInt8>, _ range: Range<Int>, _ level: UInt8) {

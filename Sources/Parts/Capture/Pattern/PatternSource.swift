@@ -9,7 +9,7 @@ import Media
 import System
 
 /// Paints the test pattern at a steady rate.
-final class PatternSource: Source {
+final class PatternSource: ControlledSource {
     private let loop: EventLoop
     private let size: PictureSize
     private let frameRate: Int
@@ -19,14 +19,10 @@ final class PatternSource: Source {
     private var timer: LoopTimer?
     private var began = Instant.zero
     private var number: UInt64 = 0
+    private var settings = PatternControls()
+    /// When the newest frame was painted, and how far the ball had come: seconds at its usual speed.
+    private var painted: (at: Instant, way: Double) = (.zero, 0)
     var wantsPictures = true
-    private(set) var controls = [
-        CameraControl("brightness", "Brightness", .integer(-100...100, step: 1)),
-        CameraControl("contrast", "Contrast", .integer(0...200, step: 1), standard: 100, value: 100),
-        CameraControl("speed", "Speed of the ball", .integer(0...400, step: 1), standard: 100, value: 100),
-    ]
-    /// Where the ball is on its way, and the frame's instant for which that holds.
-    private var phase = (seconds: 0.0, at: Instant.zero)
 
     init(loop: EventLoop, size: PictureSize, frameRate: Int, name: String) {
         self.loop = loop
@@ -43,26 +39,27 @@ final class PatternSource: Source {
         }
         self.output = output
         began = loop.now
-        phase = (0, began)
+        painted = (began, 0)
         output.live(CaptureFormat(codec: nil, size: size, frameRate: Rational(UInt32(frameRate)), name: "test pattern"))
         schedule()
+    }
+
+    var controls: [CameraControl] {
+        settings.count(number)
+        return settings.list
+    }
+
+    func set(_ control: CameraControl, to value: CameraControl.Value) {
+        if control.kind == .button { painted.way = 0 }
+        let changed = settings.set(control.id, to: value)
+        painter?.look = settings.look
+        for control in settings.list where changed.contains(control.id) { output?.control(control) }
     }
 
     func stop() {
         timer?.cancel()
         output = nil
     }
-
-    func setControl(_ name: String, _ value: Int) throws(CameraControlError) {
-        guard let index = controls.firstIndex(where: { $0.name == name }) else {
-            throw .unknown("the pattern has no control \(name)")
-        }
-        guard controls[index].value != value else { return }
-        controls[index].value = value
-        if name != "speed" { painter?.setTone(brightness: control("brightness"), contrast: control("contrast")) }
-    }
-
-    private func control(_ name: String) -> Int { controls.first { $0.name == name }?.value ?? 0 }
 
     /// The instant of a frame: frames lie on a grid, so that their times do not jitter with the loop.
     private func instant(of number: UInt64) -> Instant {
@@ -81,7 +78,7 @@ final class PatternSource: Source {
             number += 1
             late += 1
         }
-        if wantsPictures {
+        if wantsPictures, number % UInt64(settings.skip) == 0 {
             if late > 0 { output?.dropped(late) }
             paint()
         }
@@ -90,12 +87,12 @@ final class PatternSource: Source {
 
     private func paint() {
         let captured = instant(of: number)
-        phase = (phase.seconds + (captured - phase.at).seconds * Double(control("speed")) / 100, captured)
         let age = (Clock.monotonic() - captured).nanoseconds
+        painted = (captured, painted.way + (captured - painted.at).seconds * settings.speed)
         let moment = PatternPainter.Moment(
             utc: Clock.realtimeNanoseconds() - age,
             number: number,
-            elapsed: phase.seconds
+            elapsed: painted.way
         )
         do {
             guard let picture = try painter?.paint(moment) else { return }

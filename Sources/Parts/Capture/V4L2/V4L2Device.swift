@@ -19,6 +19,8 @@ import System
     /// What the device calls itself.
     let card: String
     private let file: FileDescriptor
+    /// Names of controls in the device's order; see `controls()`.
+    var controlNames: [UInt32: (name: String, group: String)] = [:]
     // Safe: mapped in startStreaming(), unmapped in close(), lent in between only.
     private var buffers: [UnsafeRawBufferPointer] = unsafe []
     private var isStreaming = false

@@ -9,7 +9,7 @@ import Media
 import System
 
 /// Captures from a V4L2 device with mapped buffers.
-final class V4L2Source: Source {
+final class V4L2Source: ControlledSource {
     /// Without a frame for so long, the device is opened anew.
     static let stall = Duration.seconds(2)
     /// So many damaged frames in a row mean that the stream is broken.
@@ -56,10 +56,14 @@ final class V4L2Source: Source {
         self.setting = setting
         self.output = output
         do throws(SystemError) {
-            watch = try loop.watch(device.descriptor, .read) { [unowned self] _ in drain() }
+            watch = try loop.watch(device.descriptor, [.read, .priority]) { [unowned self] readiness in
+                if readiness.contains(.priority) { takeEvents() }
+                if readiness.isWorthReading { drain() }
+            }
         } catch {
             throw CaptureError("\(path): \(error)")
         }
+        device.watchControls()
         lastFrame = loop.now
         watchdog = loop.timer(every: .milliseconds(500)) { [unowned self] in
             if loop.now - lastFrame > Self.stall { fail(CaptureError("\(path): no frame for \(Self.stall)")) }
@@ -79,6 +83,23 @@ final class V4L2Source: Source {
         watchdog?.cancel()
         device = nil
         output = nil
+    }
+
+    var controls: [CameraControl] { device?.controls() ?? [] }
+
+    func set(_ control: CameraControl, to value: CameraControl.Value) throws(ControlRefusal) {
+        guard let device else { throw ControlRefusal(.moment, "the camera is not there") }
+        try device.set(control, to: value)
+        if let changed = device.control(control.id) { output?.control(changed) }
+    }
+
+    private func takeEvents() {
+        while let event = device?.nextEvent() {
+            switch event {
+            case .control(let id): if let control = device?.control(id) { output?.control(control) }
+            case .sourceChange: return fail(CaptureError("\(path): the signal has changed"))
+            }
+        }
     }
 
     private func fail(_ error: CaptureError) {
