@@ -89,7 +89,11 @@ let package = Package(
         module("Parts", "Ring", uses: ["Bytes", "Media", "System", "Loop"]),
         module("Parts", "Crypto", uses: ["Bytes", "CSysOpenSSL"]),
         module("Parts", "SRTP", uses: ["Bytes", "CSysSRTP"]),
-        module("Parts", "Access", uses: ["Bytes", "Config", "Control", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]),
+        module(
+            "Parts",
+            "Access",
+            uses: ["Bytes", "Config", "Control", "Crypto", "HTTP", "Log", "System", "CSysCrypt"]
+        ),
         module("Parts", "HTTP2", uses: ["Bytes", "HTTP", "CSysNGHTTP2"]),
         module("Parts", "Metrics", uses: ["Bytes", "Control"]),
         module("Parts", "Telemetry", uses: ["Bytes", "System"]),
@@ -109,6 +113,7 @@ let package = Package(
             ]
         ),
         module("Parts", "Sandbox", uses: ["System", "CSysSeccomp"]),
+        module("Parts", "Pictures", uses: ["Bytes"]),
         module("Parts", "Supervisor", uses: ["Bytes", "Log", "Loop", "System"]),
         module("Parts", "Daemon", uses: ["Bytes", "Config", "Control", "Log", "Loop", "Sandbox", "System"]),
 
@@ -117,8 +122,8 @@ let package = Package(
             "Daemons",
             "apus-video",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Config", "Control", "Log", "Daemon",
-                "Metrics",
+                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Pictures", "Config", "Control", "Log",
+                "Daemon", "Metrics",
             ]
         ),
         program(
@@ -134,7 +139,7 @@ let package = Package(
             "apus-http",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "FanOut", "HTTP", "HTTP2", "WebSocket", "MP4", "HLS",
-                "Crypto", "Access", "Metrics", "Telemetry", "API", "Config", "Control", "Log", "Daemon",
+                "Pictures", "Crypto", "Access", "Metrics", "Telemetry", "API", "Config", "Control", "Log", "Daemon",
             ]
         ),
         program(
@@ -164,6 +169,7 @@ let package = Package(
         tests("MetricsTests", uses: ["Bytes", "System", "Control", "Metrics", "Telemetry", "API"]),
         tests("CryptoTests", uses: ["Bytes", "System", "Crypto", "SRTP", "RTP"]),
         tests("AccessTests", uses: ["Bytes", "Access", "Config", "Crypto", "HTTP", "System"]),
+        tests("PicturesTests", uses: ["Bytes", "Pictures"]),
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "RTSP", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),

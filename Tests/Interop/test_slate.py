@@ -160,7 +160,7 @@ class WaitingTest(unittest.TestCase):
         with Apus(cameras=cameras, streams=["cam", "gone", "cam/sub", "gone/jpeg"]) as apus:
             found = clients.ffprobe_stream(apus.rtsp("gone"), ["-rtsp_transport", "tcp"])
             self.assertEqual((found["codec_name"], found["width"], found["height"]), ("h264", 1280, 720))
-            self.assertEqual(apus.get("/gone/snapshot.jpg")[0], 200)
+            self.assertEqual(apus.get("/gone/snapshot.jpg?fallback=slate")[0], 200)
             self.assertEqual(state(apus)["reason"], "waits for a publisher")
             self.assertIn("(waits for a publisher)", apus.log())
             self.assertIn("No such", state(apus, "gone")["reason"])

@@ -15,8 +15,14 @@ protocol FeedViewer: AnyObject {
     var isWatching: Bool { get }
     /// There are new pictures.
     func framesPublished()
+    /// There has been nothing new for a while; `isFinal` the first time after each picture, soon after it.
+    func framesRest(isFinal: Bool)
     /// The pictures are not configured any more. Called once, after the last pictures.
     func feedIsGone()
+}
+
+extension FeedViewer {
+    func framesRest(isFinal: Bool) {}
 }
 
 /// The pictures of one camera, shared by all clients that look at it.
@@ -24,13 +30,27 @@ protocol FeedViewer: AnyObject {
 /// The camera's encoder is asked for pictures only while somebody watches, or wanted a snapshot a moment ago.
 final class Feed {
     /// How the clients of one kind get a picture.
-    enum Form: CaseIterable {
+    struct Form: Hashable {
+        /// Behind the fields of its part; without, these go in front of it for each client.
+        var hasFields = false
+        var hasPicture = true
+        /// In front of the delimiter of the next part.
+        var hasDelimiter = false
+        /// In front of the next part's fields, too, as far as they are known then.
+        var advancesFields = false
+
         /// The picture alone, for snapshots.
-        case plain
+        static let plain = Form()
+
         /// A part of a multipart response.
-        case part
-        /// A part whose fields went out in advance, with those of the next one.
-        case advancePart
+        static func part(_ options: UStreamer.StreamOptions) -> Form {
+            Form(
+                hasFields: !options.advancesFields && !options.hasExtraFields,
+                hasPicture: !options.isEmpty,
+                hasDelimiter: true,
+                advancesFields: options.advancesFields
+            )
+        }
     }
 
     let name: String
@@ -42,6 +62,11 @@ final class Feed {
     private var caches: [Form: WireCache] = [:]
     private var lingering: LoopTimer?
     private var waiting: [any FeedViewer] = []
+    /// Looks for pictures that do not come, while somebody watches.
+    private var pulse: LoopTimer?
+    /// When there was a picture last, or the last one was sent again.
+    private var lastNews: Instant
+    private var isFinalOut = true
 
     /// A picture is of the moment: nobody keeps it.
     static let uncached = [
@@ -52,20 +77,25 @@ final class Feed {
     static let linger = Duration.seconds(5)
     /// A picture of this age is still fresh; slower cameras have two frames' time.
     static let freshness = Duration.seconds(1)
+    /// When there has been nothing new for this long, viewers get the last picture again: nobody in between takes
+    /// the connection for dead then.
+    static let repetition = Duration.seconds(1)
+    /// The last picture of a series is known to be the last after this long, or two frames' time.
+    static let finality = Duration.milliseconds(200)
+    private static let pulseInterval = Duration.milliseconds(100)
 
     init(name: String, loop: EventLoop, ring: String) {
         self.name = name
         self.loop = loop
+        lastNews = loop.now
         reader = RingReader(loop: loop, path: ring, demand: false)
-        for form in Form.allCases {
-            caches[form] = WireCache { [unowned self] info, frame, image in build(form, info, frame, &image) }
-        }
-        reader.onFrames = { [unowned self] in for viewer in waiting { viewer.framesPublished() } }
-        reader.onAttach = { [unowned self] in for viewer in waiting { viewer.framesPublished() } }
+        reader.onFrames = { [unowned self] in framesPublished() }
+        reader.onAttach = { [unowned self] in framesPublished() }
     }
 
     deinit {
         lingering?.cancel()
+        pulse?.cancel()
         reader.close()
     }
 
@@ -73,9 +103,11 @@ final class Feed {
     var view: RingView? { reader.view }
     /// True while the producer is there.
     var isAttached: Bool { reader.isAttached }
+    /// True while the slate stands in for the camera.
+    var isSlate: Bool { view?.isSlate ?? false }
     /// Why there is no picture, for people.
     var trouble: String {
-        if isAttached { return "the camera gives no pictures" }
+        if isAttached { return isSlate ? "the camera's source is lost" : "the camera gives no pictures" }
         return "the camera's process does not run" + (reader.lastError.map { " (\($0))" } ?? "")
     }
 
@@ -105,11 +137,29 @@ final class Feed {
         updateDemand()
     }
 
-    /// The newest picture if it is fresh.
-    func freshImage() -> WireImage? {
-        guard let view, let newest = freshFrame(in: view) else { return nil }
-        return image(newest, .plain, in: view)
+    /// What is known of the newest picture, if it is fresh.
+    var freshest: FrameInfo? { view.flatMap { view in freshFrame(in: view).flatMap { view.info($0) } } }
+
+    /// A picture, alone; nil if it has left the ring.
+    func image(_ sequence: UInt64) -> WireImage? { view.flatMap { image(sequence, .plain, in: $0) } }
+
+    /// The newest picture in a client's form, however old; nil if there is none.
+    func newestImage(_ form: Form) -> WireImage? { view.flatMap { image($0.newest, form, in: $0) } }
+
+    /// What µStreamer's clients want to know of a picture.
+    func facts(_ info: FrameInfo) -> UStreamer.PictureFacts {
+        let description = view?.description()?.description
+        return UStreamer.PictureFacts(
+            isOnline: isAttached && !info.flags.contains(.slate),
+            width: Int(description?.width ?? 0),
+            height: Int(description?.height ?? 0),
+            captured: info.captured,
+            published: info.published
+        )
     }
+
+    /// Those who stay.
+    var watchers: [any FeedViewer] { waiting.filter(\.isWatching) }
 
     /// The next picture for a client that watches, nil if there is none now.
     func nextImage(_ form: Form, _ cursor: inout FrameCursor) -> WireImage? {
@@ -124,33 +174,70 @@ final class Feed {
 
     /// The time of a picture in microseconds since 1970 UTC.
     func utcMicroseconds(_ instant: Instant) -> Int64 {
-        (view?.utc?.utcNanoseconds(instant) ?? Clock.realtimeNanoseconds()) / 1000
+        view?.utc.map { $0.utcNanoseconds(instant) / 1000 } ?? Self.utcMicroseconds(instant)
     }
+
+    /// The same without a ring's own map.
+    static func utcMicroseconds(_ instant: Instant) -> Int64 {
+        (Clock.realtimeNanoseconds() - (Clock.monotonic() - instant).nanoseconds) / 1000
+    }
+
+    /// So much older than asked for, a picture still is the one that was meant.
+    var patience: Duration { rate > 0 ? max(Self.freshness, .seconds(2 / rate)) : Self.freshness }
 
     private func freshFrame(in view: RingView) -> UInt64? {
         let newest = view.newest
         guard let info = view.info(newest) else { return nil }
-        let rate = view.description()?.description.frameRate.value ?? 0
-        let limit = rate > 0 ? max(Self.freshness, .seconds(2 / rate)) : Self.freshness
-        return loop.now - info.published <= limit ? newest : nil
+        return loop.now - info.published <= patience ? newest : nil
     }
 
     private func image(_ sequence: UInt64, _ form: Form, in view: RingView) -> WireImage? {
-        guard let cache = caches[form], case .image(let image) = cache.image(of: sequence, in: view) else { return nil }
+        guard case .image(let image) = cache(form).image(of: sequence, in: view) else { return nil }
         return image
+    }
+
+    private func cache(_ form: Form) -> WireCache {
+        if let cache = caches[form] { return cache }
+        let cache = WireCache { [unowned self] info, frame, image in build(form, info, frame, &image) }
+        caches[form] = cache
+        return cache
     }
 
     private func build(_ form: Form, _ info: FrameInfo, _ frame: Span<UInt8>, _ image: inout PacketImage) {
         let room = frame.count + Self.partOverhead
         if image.bytes.capacity < room { image.bytes.reserveCapacity(room) }
-        if form == .part {
+        if form.hasFields {
             let captured = utcMicroseconds(info.captured)
-            Multipart.writeFields(length: frame.count, capturedMicroseconds: captured, into: &image.bytes)
+            let length = form.hasPicture ? frame.count : 0
+            Multipart.writeFields(length: length, capturedMicroseconds: captured, into: &image.bytes)
         }
-        image.bytes.append(frame)
-        if form != .plain { image.bytes += Multipart.delimiter }
-        if form == .advancePart { image.bytes += Multipart.advanceFields }
+        if form.hasPicture { image.bytes.append(frame) }
+        if form.hasDelimiter { image.bytes += Multipart.delimiter }
+        if form.advancesFields { image.bytes += Multipart.advanceFields }
     }
+
+    private func framesPublished() {
+        lastNews = loop.now
+        isFinalOut = false
+        for viewer in waiting { viewer.framesPublished() }
+    }
+
+    private func beat() {
+        let silence = loop.now - lastNews
+        if !isFinalOut, silence >= finality {
+            isFinalOut = true
+            for viewer in waiting { viewer.framesRest(isFinal: true) }
+        }
+        guard silence >= Self.repetition else { return }
+        lastNews = loop.now
+        for viewer in waiting { viewer.framesRest(isFinal: false) }
+    }
+
+    /// When the last picture of a series is known to be the last.
+    private var finality: Duration { rate > 0 ? max(Self.finality, .seconds(2 / rate)) : Self.finality }
+
+    /// Frames per second as described; 0 for not known.
+    private var rate: Double { view?.description()?.description.frameRate.value ?? 0 }
 
     /// More than the fields and delimiters around a picture.
     private static let partOverhead = 256
@@ -158,6 +245,12 @@ final class Feed {
     private func updateDemand() {
         let demand = !waiting.isEmpty || lingering != nil
         reader.demand = demand
+        if waiting.contains(where: { $0.isWatching }) {
+            pulse = pulse ?? loop.timer(every: Self.pulseInterval) { [unowned self] in beat() }
+        } else {
+            pulse?.cancel()
+            pulse = nil
+        }
         if !demand { for cache in caches.values { cache.removeAll() } }
     }
 }

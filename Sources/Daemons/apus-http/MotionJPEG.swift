@@ -9,6 +9,7 @@ import HTTP
 import Log
 import Loop
 import Media
+import System
 
 extension Server {
     /// The addresses of motion JPEG.
@@ -32,17 +33,31 @@ extension Server {
                 when: Target.QueryItem(name: "action", value: "stream"),
                 "The same, as mjpg-streamer calls it."
             ) { [unowned self] in watch($0) },
+            Endpoint(
+                .get,
+                "/{camera}/state",
+                "/state",
+                needs: .view,
+                ofCamera: true,
+                "The state of the camera's pictures and their viewers, as µStreamer tells it (JSON)."
+            ) { [unowned self] in tellState($0) },
         ]
     }
 
     /// Answers with a camera's pictures.
     func watch(_ exchange: Exchange) {
         guard let feed = feed(of: exchange) else { return }
-        let form: Feed.Form = exchange.query("advance_headers") == "1" ? .advancePart : .part
-        let fields = [HeaderField("Content-Type", Multipart.contentType)] + Feed.uncached
+        let target = exchange.request.head.target
+        let options = UStreamer.StreamOptions(target)
+        let id = String(Random.uint64(), radix: 16)
+        var fields = [HeaderField("Content-Type", Multipart.contentType)] + Feed.uncached
+        // µStreamer's own address says who one is; elsewhere, who wants to know gives a name.
+        if options.key != nil || target.segments == ["stream"] || target["action"] != nil {
+            fields.append(HeaderField("Set-Cookie", UStreamer.cookie(key: options.key, id: id)))
+        }
         let response = Response(.ok, fields: fields, body: .untilClose)
         if exchange.request.head.method == .head { return exchange.respond(response) }
-        exchange.respond(response, from: Viewing(feed, form, exchange))
+        exchange.respond(response, from: Viewing(feed, options, id, exchange))
     }
 
     /// The camera's pictures; nil if it has none, which is answered then.
@@ -57,6 +72,9 @@ extension Server {
 final class Viewing: BodySource, FeedViewer {
     let kind = "mjpeg"
     let isWatching = true
+    /// What `/state` calls the client.
+    let id: String
+    let options: UStreamer.StreamOptions
     private let feed: Feed
     private let form: Feed.Form
     private unowned let exchange: Exchange
@@ -64,11 +82,18 @@ final class Viewing: BodySource, FeedViewer {
     private var cursor: FrameCursor
     private var frames: UInt64 = 0
     private let meter: ViewerMeter
+    private var rate = FrameRateCounter()
+    /// The last picture is to go out again, unless there is a newer one.
+    private var repeats = false
+    /// What goes out now, for those who want to be told of it.
+    private var present: (info: FrameInfo, length: Int)?
 
-    init(_ feed: Feed, _ form: Feed.Form, _ exchange: Exchange) {
+    init(_ feed: Feed, _ options: UStreamer.StreamOptions, _ id: String, _ exchange: Exchange) {
         self.feed = feed
-        self.form = form
+        self.options = options
+        self.id = id
         self.exchange = exchange
+        form = .part(options)
         since = exchange.server.loop.now
         cursor = FrameCursor(.newestFrame, at: since)
         meter = exchange.server.meter(feed.name, "jpeg", kind)
@@ -81,21 +106,50 @@ final class Viewing: BodySource, FeedViewer {
 
     var camera: String? { feed.name }
     var isFinished: Bool { false }
+    /// Pictures sent in the last whole second.
+    var framesPerSecond: Int { rate.value(at: exchange.server.loop.now) }
 
     func nextImage() -> WireImage? {
-        guard let image = feed.nextImage(form, &cursor) else { return nil }
+        let next = feed.nextImage(form, &cursor)
+        guard let image = next ?? repetition() else { return nil }
+        repeats = false
         frames += 1
-        meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: exchange.server.loop.now)
+        // What goes out again tells nothing of how fast pictures are.
+        if next != nil {
+            meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: exchange.server.loop.now)
+        }
+        rate.count(at: exchange.server.loop.now)
+        if options.hasExtraFields { present = (image.info, options.isEmpty ? 0 : image.info.length) }
         return image
     }
 
     func writePrefix(into output: inout [UInt8]) {
-        guard frames == 1 else { return }
-        output += Multipart.opening
-        if form == .advancePart { output += Multipart.advanceFields }
+        if frames == 1 {
+            output += Multipart.opening
+            if form.advancesFields { output += Multipart.advanceFields }
+        }
+        guard options.hasExtraFields, let present else { return }
+        Multipart.writeOpenFields(
+            length: present.length,
+            capturedMicroseconds: feed.utcMicroseconds(present.info.captured),
+            into: &output
+        )
+        UStreamer.writePartFields(
+            feed.facts(present.info),
+            framesPerSecond: framesPerSecond,
+            dropped: cursor.drops[.superseded],
+            sent: Clock.monotonic(),
+            into: &output
+        )
     }
 
     func framesPublished() { exchange.pump() }
+
+    func framesRest(isFinal: Bool) {
+        guard frames > 0, !isFinal || options.doublesFinal else { return }
+        repeats = true
+        exchange.pump()
+    }
 
     func feedIsGone() { exchange.abort("the stream is not configured any more") }
 
@@ -117,5 +171,36 @@ final class Viewing: BodySource, FeedViewer {
                 "seconds": Int((exchange.server.loop.now - since).seconds),
             ]
         )
+    }
+
+    private func repetition() -> WireImage? { repeats ? feed.newestImage(form) : nil }
+}
+
+/// Counts frames by the second.
+struct FrameRateCounter {
+    private var second: Int64 = 0
+    private var frames = 0
+    private var last = 0
+
+    init() {}
+
+    /// One frame more.
+    mutating func count(at now: Instant) {
+        let present = now.nanoseconds / 1_000_000_000
+        if present != second {
+            last = present == second + 1 ? frames : 0
+            frames = 0
+            second = present
+        }
+        frames += 1
+    }
+
+    /// The frames of the last whole second.
+    func value(at now: Instant) -> Int {
+        switch now.nanoseconds / 1_000_000_000 - second {
+        case 0: last
+        case 1: frames
+        default: 0
+        }
     }
 }

@@ -19,6 +19,11 @@ final class Server {
     let loop: EventLoop
     /// The names of all cameras, in the configuration's order.
     var cameraNames: [String] { context.configuration.cameras.map(\.name) }
+    var configuration: Configuration { context.configuration }
+    /// Where the cameras' processes make pictures.
+    var runDirectory: RunDirectory { context.runDirectory }
+    /// Pictures that are not there as they are wanted, by camera.
+    var pictures: [String: PictureMaker] = [:]
     /// The cameras that have pictures, by name.
     private(set) var feeds: [String: Feed] = [:]
     /// The coded streams that are being watched, as `CAMERA/STREAM`; `videoFeed` finds or begins one.
@@ -56,6 +61,7 @@ final class Server {
     private let listener: Listener
     /// The port for reCamera's clients; nil for none.
     private let socketListener: Listener?
+    private var handovers: HandoverPort?
     private var lastClient = 0
     private var departing: [Int: Departure] = [:]
 
@@ -86,6 +92,7 @@ final class Server {
         endpoints.add(loginEndpoints() + shareEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
         serve(configuration.cameras)
+        handovers = try takeOver()
         try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
         context.listening("http", listener.address)
         if let socketListener {
@@ -103,6 +110,7 @@ final class Server {
         watching = Watching(self)
         context.onStop { [unowned self] in
             for client in clients.values { client.close("the server stops") }
+            handovers?.close()
         }
     }
 
@@ -153,6 +161,19 @@ final class Server {
             return try Listener(address, loop, log)
         } catch {
             throw Failure.cannotListen("http", address, error)
+        }
+    }
+
+    /// Takes connections over that came to the RTSP port: what was received of them, and what comes.
+    private func takeOver() throws -> HandoverPort {
+        try HandoverPort(context.runDirectory.httpHandover, loop) {
+            [unowned self] socket, message throws(SystemError) in
+            let peer = try Socket.peerAddress(socket.raw)
+            let number = lastClient
+            try admit(socket, peer)
+            guard lastClient != number, let client = clients[lastClient] else { return }
+            client.connection.input = Array(message)
+            client.wire?.takeInput()
         }
     }
 

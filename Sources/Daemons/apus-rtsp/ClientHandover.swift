@@ -50,7 +50,7 @@ extension Client {
         handover.input += connection.input
         do throws(SystemError) {
             guard let descriptor = connection.descriptor else { return }
-            try HandoverPort.send(descriptor, handover, to: server.handoverPath(departure.worker))
+            try HandoverPort.send(descriptor, handover.bytes, to: server.handoverPath(departure.worker))
         } catch {
             server.log.warn("cannot hand over", ["client": id, "worker": departure.worker, "error": error])
             self.hops = nil
@@ -59,6 +59,20 @@ extension Client {
             return takeInputLater()
         }
         close("handed over to worker \(departure.worker)")
+    }
+
+    /// Gives the connection to apus-http, which answers the request and goes on with what comes behind it.
+    func leaveToHTTP(_ request: RTSPRequest) {
+        do throws(SystemError) {
+            guard let descriptor = connection.descriptor else { return }
+            let message = HTTPOnRTSP.request(request) + connection.input
+            try HandoverPort.send(descriptor, message, to: server.httpHandoverPath)
+        } catch {
+            server.log.debug("cannot hand over to apus-http", ["client": id, "error": error])
+            connection.send(HTTPOnRTSP.unavailable("apus-http, which serves this address, does not run"))
+            return connection.closeWhenSent()
+        }
+        close("handed over to apus-http")
     }
 
     /// Goes on where another worker left off.

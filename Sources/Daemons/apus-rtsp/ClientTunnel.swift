@@ -43,7 +43,8 @@ extension Client {
         // HTTP inside of a tunnel makes no sense, and neither does it behind RTSP.
         guard case .plain = inlet, playback == nil else { return refuse("HTTP in the middle of RTSP") }
         switch HTTPOnRTSP.purpose(of: request) {
-        case .page:
+        case .pictures where !connection.isEncrypted && connection.pendingBytes == 0: leaveToHTTP(request)
+        case .page, .pictures:
             connection.send(HTTPOnRTSP.response(to: request, httpPort: server.httpPort))
             connection.closeWhenSent()
         case .webSocket: openWebSocket(request)

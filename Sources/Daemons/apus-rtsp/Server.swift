@@ -84,7 +84,8 @@ final class Server {
         serve(configuration.cameras)
         if workers > 1 {
             handovers = try HandoverPort(context.runDirectory.handover(worker), loop) {
-                [unowned self] socket, handover throws(SystemError) in
+                [unowned self] socket, message throws(SystemError) in
+                guard let handover = Handover(message) else { return }
                 let peer = try Socket.peerAddress(socket.raw)
                 try admit(socket, peer, nil)?.arrive(handover)
             }
@@ -114,6 +115,9 @@ final class Server {
 
     /// Where another worker takes over connections.
     func handoverPath(_ worker: Int) -> String { context.runDirectory.handover(worker) }
+
+    /// Where apus-http takes over connections that came to the wrong port.
+    var httpHandoverPath: String { context.runDirectory.httpHandover }
 
     /// `[rtsp]` as it is in force.
     var configuration: RTSPConfiguration { context.configuration.rtsp }

@@ -24,6 +24,7 @@ final class VideoService {
     private(set) var video: [VideoStream] = []
     private(set) var jpeg: JPEGStream?
     private(set) var audio: AudioStream?
+    private var pictures: PictureService?
     private let slate: Slate
     /// Ends the source of a camera on demand that nobody watches any more.
     private var lingering: LoopTimer?
@@ -90,10 +91,18 @@ final class VideoService {
             audio = AudioStream(configuration: stream, loop: context.loop, path: path, log: log)
             audio?.onDemandChange = { [unowned self] in updateActivity() }
         }
+        do throws(SystemError) {
+            pictures = try PictureService(context.loop, log, context.runDirectory, camera: camera.name)
+        } catch {
+            throw Failure(.failure, "cannot serve pictures: \(error)")
+        }
         addVerbs()
         context.status = { [unowned self] in status }
         context.reload = { [unowned self] new in reload(new) }
-        context.onStop { [unowned self] in close() }
+        context.onStop { [unowned self] in
+            pictures?.close()
+            close()
+        }
         context.loop.timer(every: .seconds(1)) { [unowned self] in logTroubles() }
         slate.onBegin = { [unowned self] in beginSlate() }
         slate.onFrame = { [unowned self] in showSlate() }

@@ -42,6 +42,12 @@ package struct RunDirectory: Sendable, Equatable {
     /// Where a worker takes over connections from the others: `handover-2.sock`.
     package func handover(_ worker: Int) -> String { "\(path)/handover-\(worker).sock" }
 
+    /// Where a camera's process makes pictures for others: `pictures.cam.sock`.
+    package func pictures(_ camera: String) -> String { "\(path)/pictures.\(camera).sock" }
+
+    /// Where `apus-http` takes over connections of the RTSP port that want its addresses.
+    package var httpHandover: String { "\(path)/handover-http.sock" }
+
     /// The control socket of a daemon: `control/rtsp.sock`, `control/video.cam.sock`.
     package func control(_ daemon: String, camera: String? = nil) -> String {
         "\(controls)/\(daemon)\(camera.map { ".\($0)" } ?? "").sock"

@@ -25,9 +25,15 @@ package enum Multipart {
     ///
     /// - Parameter capturedMicroseconds: when the picture was taken, since 1970 UTC.
     package static func writeFields(length: Int, capturedMicroseconds: Int64, into output: inout [UInt8]) {
+        writeOpenFields(length: length, capturedMicroseconds: capturedMicroseconds, into: &output)
+        output += "\r\n".utf8
+    }
+
+    /// Appends the fields of one part without the empty line, for more to follow.
+    package static func writeOpenFields(length: Int, capturedMicroseconds: Int64, into output: inout [UInt8]) {
         output += "Content-Type: image/jpeg\r\nContent-Length: \(length)\r\nX-Timestamp: ".utf8
         writeTimestamp(microseconds: capturedMicroseconds, into: &output)
-        output += "\r\n\r\n".utf8
+        output += "\r\n".utf8
     }
 
     /// Appends seconds with six decimals, as `X-Timestamp` has them.

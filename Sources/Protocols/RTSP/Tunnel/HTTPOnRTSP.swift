@@ -10,6 +10,8 @@ package enum HTTPOnRTSP {
     package static let tunnelType = "application/x-rtsp-tunnelled"
     /// WebSocket's sub-protocol for RTSP (ONVIF Streaming Specification §5.1.1.5).
     package static let webSocketProtocol = "rtsp.onvif.org"
+    /// The address of raspivid_mjpeg_server, whose port was the one that is RTSP's.
+    package static let picturesPath = "/video.mjpg"
     /// Characters in the cookie that the two halves of a tunnel have in common.
     package static let maximumCookie = 128
 
@@ -21,6 +23,8 @@ package enum HTTPOnRTSP {
         case tunnelInput(cookie: String)
         /// RTSP in WebSocket frames.
         case webSocket
+        /// Motion JPEG, which some clients expect on this port; apus-http has it.
+        case pictures
         /// A page.
         case page
     }
@@ -28,6 +32,12 @@ package enum HTTPOnRTSP {
     /// What the client wants that sent a request.
     package static func purpose(of request: RTSPRequest) -> Purpose {
         if request.method.name == "GET", request.headers["Upgrade"]?.lowercased() == "websocket" { return .webSocket }
+        let path = request.target.prefix { $0 != "?" }
+        if path == picturesPath, ["GET", "HEAD", "OPTIONS"].contains(request.method.name),
+            request.headers["x-sessioncookie"] == nil
+        {
+            return .pictures
+        }
         guard let cookie = request.headers["x-sessioncookie"], !cookie.isEmpty, cookie.utf8.count <= maximumCookie
         else { return .page }
         switch request.method.name {
@@ -56,6 +66,26 @@ package enum HTTPOnRTSP {
             case .tooMany: "503 Service Unavailable"
             }
         return Array("HTTP/1.1 \(status)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8)
+    }
+
+    /// The request as it goes on to an HTTP server, in the version that its fields show.
+    package static func request(_ request: RTSPRequest) -> [UInt8] {
+        var bytes: [UInt8] = []
+        request.serialize(into: &bytes)
+        // Nobody but HTTP/1.1's clients has to name the host, and with 1.1 the connection lives on.
+        guard request.headers["Host"] != nil, let end = bytes.firstIndex(of: UInt8(ascii: "\r")) else { return bytes }
+        bytes[end - 1] = UInt8(ascii: "1")
+        return bytes
+    }
+
+    /// The answer to a request that another daemon would have to answer, which is not there.
+    package static func unavailable(_ reason: String) -> [UInt8] {
+        let body = reason + "\n"
+        return Array(
+            ("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                + "Content-Length: \(body.utf8.count)\r\nRetry-After: 5\r\nConnection: close\r\n\r\n" + body)
+                .utf8
+        )
     }
 
     /// The answer to a request for WebSocket.
