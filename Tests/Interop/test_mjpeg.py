@@ -56,7 +56,7 @@ class StreamTest(SharedSuite):
         return Apus(cameras={"cam": source, "yard": source})
 
     def test_extra_headers_say_where_a_picture_was_when(self):
-        _, found = parts(self.apus.http_port, "/stream?extra_headers=1", 2 * RATE)
+        _, found = parts(self.apus.http_port, "/stream?extra_headers=1", 3 * RATE)
         times = []
         for fields, picture in found:
             for name in EXTRA:

@@ -19,7 +19,6 @@ final class Server {
     let loop: EventLoop
     /// The names of all cameras, in the configuration's order.
     var cameraNames: [String] { context.configuration.cameras.map(\.name) }
-    var configuration: Configuration { context.configuration }
     /// Where the cameras' processes make pictures.
     var runDirectory: RunDirectory { context.runDirectory }
     /// Pictures that are not there as they are wanted, by camera.
