@@ -160,7 +160,6 @@ class HTTPAccessTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.apus = Site(streams=[]).start()
-        Users.describes
         until(lambda: Browser(cls.apus).get("/cam/snapshot.jpg", **basic("anna")).status == 200, 15, "there is a picture")
         until(lambda: Browser(cls.apus).get("/yard/snapshot.jpg", **basic("anna")).status == 200, 15, "and another")
 
@@ -357,7 +356,6 @@ class HTTPAccessTest(unittest.TestCase):
 
     def test_names_and_sites_that_are_configured_are_let_in(self):
         config = self.apus.config
-        self.apus.config = config
         path = self.apus.directory / "apus.conf"
         path.write_text(config + "\n[http]\nhosts = *.home.example\nallow_origin = https://panel.example\n")
         try:

@@ -48,9 +48,11 @@ extension Server {
             return exchange.refuse(APIError(.conflict, "out-of-range", key: "id", "that is this very connection"))
         }
         exchange.wait(Asking())
-        neighbours.ask(name, "kick", [JSON.Member("id", JSON(id))]) { answer in
+        neighbours.ask(name, "kick", [JSON.Member("id", JSON(id))]) { [unowned self] answer in
             switch answer {
-            case .success: exchange.respond(Response(.noContent))
+            case .success:
+                audit("kicked", exchange, "\(name)/\(id)")
+                exchange.respond(Response(.noContent))
             case .failure(.refused(let error)) where error.code == .outOfRange:
                 exchange.refuse(APIError(.notFound, "not-found", key: "id", error.message))
             case .failure(let error): exchange.refuse(APIError(error, name))

@@ -51,7 +51,13 @@ extension Server {
             neighbours.gather { [unowned self] gathering in
                 neighbours.ask("supervisor", "config-set", arguments) { [unowned self] answer in
                     switch answer {
-                    case .success(let value): exchange.answer(.object(value.members + effects(value, gathering)))
+                    case .success(let value):
+                        if !isDryRun {
+                            // The keys alone: values may be secrets.
+                            let keys = assignments.compactMap { $0.string?.prefix { $0 != "=" } }
+                            audit("configuration changed", exchange, keys.joined(separator: ","))
+                        }
+                        exchange.answer(.object(value.members + effects(value, gathering)))
                     case .failure(let error): exchange.refuse(APIError(error, "supervisor"))
                     }
                 }

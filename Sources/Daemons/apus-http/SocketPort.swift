@@ -130,7 +130,7 @@ extension Server {
 
     private func channels(for exchange: Exchange) -> Response {
         let all = SocketChannel.all(configuration.cameras)
-        let visible = all.enumerated().filter { exchange.user?.may(.view, $1.camera) ?? true }
+        let visible = all.enumerated().filter { exchange.maySee($1.camera) }
         let list = visible.map { index, channel -> JSON in
             let camera = configuration.camera(channel.camera)
             let stream = channel.stream == "main" ? camera?.main : camera?.sub
