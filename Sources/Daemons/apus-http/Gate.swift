@@ -78,14 +78,17 @@ final class Gate {
             saves -= 1
             then(error)
         }
-        let isTaken = background.run({ () -> SystemError? in
-            do throws(SystemError) {
-                try list.save(path)
-                return nil
-            } catch {
-                return error
-            }
-        }) { done($0) }
+        let isTaken = background.run(
+            { () -> SystemError? in
+                do throws(SystemError) {
+                    try list.save(path)
+                    return nil
+                } catch {
+                    return error
+                }
+            },
+            then: { done($0) }
+        )
         saves += 1
         if !isTaken { done(SystemError("too much waits to be written", code: 11)) }
     }

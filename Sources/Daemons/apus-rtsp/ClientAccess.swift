@@ -68,24 +68,27 @@ extension Client {
     private func examine(_ check: PasswordCheck, _ request: RTSPRequest) {
         held = (request, nil)
         let server = server
-        let isTaken = server.passwords.run({ check.run() }) { [weak self] isRight in
-            let verdict = server.access.conclude(check, isRight: isRight, at: server.loop.now)
-            guard let self, held != nil else { return }
-            held = nil
-            switch verdict {
-            // What was right is remembered, so it is right at once this time.
-            case .right: answer(request)
-            case .wrong:
-                server.log.info("not authenticated", ["client": id, "peer": connection.peer])
-                refuse(
-                    request,
-                    .init(.unauthorized, "a user and password are needed"),
-                    access.challenges(server.access, at: server.loop.now).map { ("WWW-Authenticate", $0) }
-                )
-            case .locked(let until): refuseLocked(request, until)
+        let isTaken = server.passwords.run(
+            { check.run() },
+            then: { [weak self] isRight in
+                let verdict = server.access.conclude(check, isRight: isRight, at: server.loop.now)
+                guard let self, held != nil else { return }
+                held = nil
+                switch verdict {
+                // What was right is remembered, so it is right at once this time.
+                case .right: answer(request)
+                case .wrong:
+                    server.log.info("not authenticated", ["client": id, "peer": connection.peer])
+                    refuse(
+                        request,
+                        .init(.unauthorized, "a user and password are needed"),
+                        access.challenges(server.access, at: server.loop.now).map { ("WWW-Authenticate", $0) }
+                    )
+                case .locked(let until): refuseLocked(request, until)
+                }
+                takeInputLater()
             }
-            takeInputLater()
-        }
+        )
         guard !isTaken else { return }
         server.access.abandon(check)
         hold(request, server.loop.now + .seconds(1))
