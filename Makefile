@@ -31,6 +31,7 @@ run: build ## build and start; CAMERA=SOURCE takes that source, ARGS=… goes to
 test: build ## run all tests: the unit tests, then real clients against the built programs
 	@scripts/setup
 	$(SWIFT) test
+	node --test Tests/Web/*.test.mjs
 	$(PYTHON) -m Tests.Interop $(ARGS)
 
 format: ## format all Swift files

@@ -13,7 +13,7 @@ struct EmbeddedPageTests {
 
     private static func names() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path)
-            .filter { [".html", ".css", ".js", ".svg"].contains { ending in $0.hasSuffix(ending) } }
+            .filter { name in [".html", ".css", ".js", ".svg"].contains(where: name.hasSuffix) }
             .sorted()
     }
 

@@ -180,7 +180,7 @@ class Browser:
         return json.loads(result["result"]["value"])
 
     def wait_for(self, script, what, timeout=20):
-        return until(lambda: self.run(script), timeout, f"{self.kind}: {what}", interval=0.1)
+        return until(lambda: self.run(f"Promise.resolve({script}).then(Boolean)"), timeout, f"{self.kind}: {what}", interval=0.1)
 
     def press(self, *keys):
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]

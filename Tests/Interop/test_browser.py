@@ -124,9 +124,12 @@ class TransportsMixin:
                 self.browser.wait_for(f"{IS_PLAYING} === '{label}'", f"{label} plays", timeout=40)
                 self.browser.run(f"(() => {{ {STAMP}; apusWatch(); }})()")
                 began = time.monotonic()
-                time.sleep(SECONDS)
+                delays = []
+                while time.monotonic() < began + SECONDS:
+                    time.sleep(0.5)
+                    delays.append(number(self.browser.run(FIGURES)["Delay"]))
                 seen = len(self.browser.run("apusAges"))
-                ages = self.browser.run("apusAges.slice(-40)")
+                ages = self.browser.run("apusAges")
                 figures = self.browser.run(FIGURES)
                 rate = seen / (time.monotonic() - began)
                 self.picture(f"play-{name}")
@@ -142,7 +145,8 @@ class TransportsMixin:
                 age = statistics.median(ages)
                 self.assertLess(age, 2000)
                 # The stamp is looked at once a screen refresh, which takes a while on a machine that has much to do.
-                self.assertAlmostEqual(number(figures["Delay"]), age, delta=max(100, 0.6 * age))
+                told = statistics.median(delay for delay in delays if delay is not None)
+                self.assertAlmostEqual(told, age, delta=max(100, 0.6 * age))
                 self.assert_clean()
 
     def test_the_best_transport_is_taken_and_the_others_are_told(self):
