@@ -173,7 +173,7 @@ let package = Package(
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "RTSP", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
-        tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus"]),
+        tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus", "API", "Metrics"]),
         tests("SandboxTests", uses: ["Sandbox"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),

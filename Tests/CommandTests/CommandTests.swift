@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `apus` prints: tables, numbers, percentiles, and the reference page that is written from the commands.
 
+import API
 import Config
 import Control
 import Daemon
 import Foundation
+import Metrics
 import Testing
 
 @testable import apus
@@ -18,6 +20,17 @@ struct CommandTests {
         let page = try String(contentsOf: root.appending(path: "docs/reference/cli.md"), encoding: .utf8)
 
         #expect(page == Main.root.referencePage)
+    }
+
+    @Test("docs/reference/metrics.md and openapi.json are what apus reference writes")
+    func generatedPages() throws {
+        let pages = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "docs/reference")
+        let metrics = try String(contentsOf: pages.appending(path: "metrics.md"), encoding: .utf8)
+        let document = try String(contentsOf: pages.appending(path: "openapi.json"), encoding: .utf8)
+
+        #expect(metrics == MetricsReference.page)
+        #expect(document == OpenAPI.document(version: apusVersion).prettyText + "\n")
     }
 
     @Test("each worker of RTSP is a process of its own, the first one named as if it were alone")

@@ -11,6 +11,7 @@ PROGRAMS = ROOT / ".build/release"
 # How long a client watches a stream.
 SECONDS = 5.0
 FILM = ROOT / ".build/fixtures/bigbuckbunny.mp4"
+SCHEMATHESIS = ROOT / ".build/fixtures/schemathesis"
 
 
 def need(program, package):
@@ -32,3 +33,10 @@ def missing(what):
     if os.environ.get("CI"):
         raise AssertionError(what)
     raise unittest.SkipTest(what)
+
+
+def schemathesis():
+    """The folder of schemathesis with all that it needs, or the same treatment as a missing program."""
+    if not SCHEMATHESIS.exists():
+        missing(f"{SCHEMATHESIS.relative_to(ROOT)} is not there: run make setup")
+    return SCHEMATHESIS

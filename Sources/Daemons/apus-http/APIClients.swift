@@ -48,7 +48,7 @@ extension Server {
             return exchange.refuse(APIError(.conflict, "out-of-range", key: "id", "that is this very connection"))
         }
         exchange.wait(Asking())
-        neighbours.ask(name, "kick", [JSON.Member("id", JSON(id))]) { [unowned self] answer in
+        neighbours.ask(name, "kick", [JSON.Member("client", JSON(id))]) { [unowned self] answer in
             switch answer {
             case .success:
                 audit("kicked", exchange, "\(name)/\(id)")

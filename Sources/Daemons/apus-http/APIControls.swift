@@ -81,8 +81,8 @@ extension Server {
         if control["read_only"] == true { return ("out-of-range", "cannot be set, it only tells") }
         switch control["type"]?.string {
         case "boolean": return value.boolean == nil ? ("wrong-type", "must be true or false") : nil
-        case "menu":
-            let known = control["choices"]?.elements.contains { $0["value"] == value } ?? false
+        case "menu", "integer-menu":
+            let known = control["choices"]?.elements.contains { $0["value"] == value || $0["label"] == value } ?? false
             return known ? nil : ("out-of-range", "must be the value of one of its choices")
         case "integer" where value.integer == nil: return ("wrong-type", "must be a whole number")
         case "number" where value.number == nil: return ("wrong-type", "must be a number")

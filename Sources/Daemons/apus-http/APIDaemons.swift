@@ -106,7 +106,7 @@ extension Server {
         exchange.attempt { () throws(APIError) in
             let arguments = try exchange.members()
             // What would be taken for the request's own members is no argument; events have an address of their own.
-            guard verb != "subscribe", !arguments.contains(where: { ["id", "do"].contains($0.name) && verb != "kick" })
+            guard verb != "subscribe", !arguments.contains(where: { ["id", "do"].contains($0.name) })
             else { throw APIError(.unprocessable, "unknown-key", "\(verb) cannot be passed on with these arguments") }
             exchange.wait(Asking())
             neighbours.ask(name, "help") { [unowned self] help in

@@ -25,7 +25,7 @@ extension Server {
             showsToken: exchange.bearerToken != nil,
             takesForm: endpoint.takesForm
         ) {
-            exchange.refuse(.forbidden, problem)
+            exchange.refuse(problem.hasPrefix("Content-Type") ? .unsupportedMediaType : .forbidden, problem)
             return false
         }
         if head.fields["upgrade"] != nil, !gate.site.mayOpenWebSocket(head.fields) {

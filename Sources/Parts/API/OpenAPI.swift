@@ -97,13 +97,13 @@ package enum OpenAPI {
             let schema =
                 operation.permission == nil && status == .unavailable
                 ? operation.answer?.json ?? [:] : Schema.shared("Error").json
+            var content = [JSON.Member("application/json", ["schema": schema])]
+            // A head that cannot be read may be anybody's: it is answered in words.
+            if status == .badRequest { content.append(JSON.Member("text/plain", ["schema": ["type": "string"]])) }
             responses.append(
                 JSON.Member(
                     "\(status.rawValue)",
-                    [
-                        "description": .string("\(status.phrase)."),
-                        "content": ["application/json": ["schema": schema]],
-                    ]
+                    ["description": .string("\(status.phrase)."), "content": .object(content)]
                 )
             )
         }

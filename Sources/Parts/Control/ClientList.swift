@@ -45,11 +45,11 @@ package enum ClientList {
         Verb(
             "kick",
             "Ends a client's connection.",
-            [Argument("id", .integer(1...(.max)), "Its number, as clients tells it.")]
+            [Argument("client", .integer(1...(.max)), "Its number, as clients tells it.")]
         ) { arguments throws(ControlError) in
-            let id = arguments.integer("id") ?? 0
-            guard close(id) else { throw ControlError(.outOfRange, key: "id", "there is no client \(id)") }
-            return ["id": JSON(id)]
+            let id = arguments.integer("client") ?? 0
+            guard close(id) else { throw ControlError(.outOfRange, key: "client", "there is no client \(id)") }
+            return ["client": JSON(id)]
         }
     }
 

@@ -9,7 +9,7 @@ package enum MetricsReference {
             # Metrics
 
             `GET /metrics` on the HTTP port has the figures of all daemons in Prometheus' text format 0.0.4, or in \
-            OpenMetrics 1.0 for clients that accept it. With [users](access.md), it asks for one who may administer. \
+            OpenMetrics 1.0 for clients that accept it. With [users](access.md), it asks for one who may configure. \
             This page is written by `apus reference --metrics` from the table that the figures are written by.
 
             The figures of the other daemons come over their control sockets (verb `metrics`) and are at most a second \

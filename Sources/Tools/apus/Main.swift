@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where `apus` starts: its commands, and how their ends become exit codes.
 
+import API
 import Control
 import Daemon
+import Metrics
 import System
 
 @main
@@ -43,8 +45,19 @@ struct Main {
         return .success
     }
 
-    private static let reference: Command = Command("reference", "Writes the reference page of all commands.") { _ in
-        try Terminal.write(root.referencePage)
+    private static let reference: Command = Command(
+        "reference",
+        "Writes the reference page of all commands.",
+        options: [
+            Option("--metrics", nil, "Writes the page of all metrics instead."),
+            Option("--openapi", nil, "Writes the HTTP API as an OpenAPI 3.1 document instead."),
+        ]
+    ) { arguments in
+        if arguments.has("--openapi") {
+            try Terminal.write(OpenAPI.document(version: apusVersion).prettyText + "\n")
+        } else {
+            try Terminal.write(arguments.has("--metrics") ? MetricsReference.page : root.referencePage)
+        }
         return .success
     }
 
