@@ -153,7 +153,7 @@ let package = Package(
         program(
             "Tools",
             "apus-bench",
-            uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "RTSP", "FanOut", "Player"]
+            uses: ["Bytes", "Media", "System", "Loop", "Ring", "RTP", "RTSP", "FanOut", "Player", "HTTP"]
         ),
 
         // MARK: Tests

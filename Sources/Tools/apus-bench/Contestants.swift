@@ -74,7 +74,8 @@ struct Contestant {
         return try Process.spawn(launch)
     }
 
-    private static func end(_ pids: [Int32], _ directory: String) {
+    /// Ends daemons and removes their directory.
+    static func end(_ pids: [Int32], _ directory: String) {
         for pid in pids { try? Process.signal(.terminate, to: pid) }
         // Time for what each removes itself.
         let deadline = Clock.monotonic() + .seconds(3)

@@ -15,6 +15,8 @@ struct Main {
                apus-bench publish [KEY=VALUE …]              the same for what is published over RTSP and relayed
                apus-bench websocket [KEY=VALUE …]            measure frames over WebSocket: latency, memory a viewer
                    viewers=100 seconds=10 bitrate=4000000 stalled=0
+               apus-bench mjpeg [KEY=VALUE …]                measure apus-http's motion JPEG beside its floor
+                   seconds=10 viewers= length= stalled=      one scene instead of all
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
         """
 
@@ -33,6 +35,13 @@ struct Main {
             case "fanout": try FanOutBenchmark(Array(arguments.dropFirst())).run()
             case "publish": try FanOutBenchmark(["servers=published,mediamtx"] + arguments.dropFirst()).run()
             case "websocket": try WebSocketBenchmark(Array(arguments.dropFirst())).run()
+            case "mjpeg": try PictureBenchmark(Array(arguments.dropFirst())).run()
+            case "floor-mjpeg":
+                try PictureFloor.run(
+                    port: UInt16(arguments[1]) ?? 0,
+                    viewers: Int(arguments[2]) ?? 1,
+                    length: Int(arguments[3]) ?? 1
+                )
             case "floor-sender", "floor-relay":
                 try FloorSender.run(
                     transport: arguments[1],
