@@ -131,7 +131,7 @@ section.card > h2 { font-size: 1rem; color: var(--text); margin-bottom: .35rem; 
   .tabs button { font-size: .82rem; }
   .figures { grid-template-columns: repeat(3, auto); gap: .5rem 1rem; }
   .toolbar { gap: .15rem; padding: .35rem .25rem; }
-  .toolbar select { order: 1; flex: 1 0 100%; max-width: none; margin: 0 .25rem .25rem; }
+  .toolbar select { order: 1; flex: 1 0 100%; max-width: none; }
   .toolbar .icon { width: 2.3rem; }
   .segments { margin: 0 .15rem; }
   .segments button { padding: 0 .6rem; }
