@@ -58,6 +58,10 @@ churn: build ## let 10,000 viewers of all transports come and go; the server has
 chaos: build ## ten minutes of daemons, sources, disk and clock failing under viewers of all transports
 	APUS_CHAOS=600 $(PYTHON) -m Tests.Interop chaos $(ARGS)
 
+kernel: build ## capture from the cameras of a real kernel in QEMU; ARGS='-k Formats'
+	@scripts/setup
+	$(PYTHON) -m Tests.Kernel $(ARGS)
+
 install: ## copy the built programs and the systemd unit under DESTDIR+PREFIX (run make build first)
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
@@ -69,4 +73,4 @@ install: ## copy the built programs and the systemd unit under DESTDIR+PREFIX (r
 clean: ## remove everything that was built
 	rm -rf .build
 
-.PHONY: help setup build run test format lint fuzz bench stress churn chaos install clean
+.PHONY: help setup build run test format lint fuzz bench stress churn chaos kernel install clean

@@ -30,4 +30,17 @@ import Testing
         #expect(best(.init(size: small, format: .yuyv)) == modes[2])
         #expect(best(.init(format: .nv12)) == nil)
     }
+
+    @Test("every format has a code, and the codes of planes apart are known")
+    func codes() {
+        for format in V4L2Format.allCases {
+            #expect(V4L2Format(fourCC: format.fourCC) == format)
+            #expect((format.codec == nil) == (format.pixels != nil))
+        }
+        #expect(V4L2Format.mjpeg.fourCC == 0x4750_4A4D)
+        #expect(V4L2Format(fourCC: 0x4745_504A) == .mjpeg)
+        #expect(V4L2Format(fourCC: 0x3231_4D4E) == .nv12)
+        #expect(V4L2Format(fourCC: 0x3231_4D59) == .yu12)
+        #expect(V4L2Format(fourCC: 0) == nil)
+    }
 }

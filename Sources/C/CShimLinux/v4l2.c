@@ -28,13 +28,14 @@ int apus_v4l2_identify(int fd, struct apus_v4l2_identity *identity) {
     return 0;
 }
 
-int apus_v4l2_can_capture(uint32_t capabilities) {
-    const uint32_t needed = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
-    return (capabilities & needed) == needed;
+uint32_t apus_v4l2_capture_type(uint32_t capabilities) {
+    if (!(capabilities & V4L2_CAP_STREAMING)) return 0;
+    if (capabilities & V4L2_CAP_VIDEO_CAPTURE) return V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    return capabilities & V4L2_CAP_VIDEO_CAPTURE_MPLANE ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : 0;
 }
 
-int apus_v4l2_format_at(int fd, uint32_t index, uint32_t *fourcc) {
-    struct v4l2_fmtdesc found = {.index = index, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+int apus_v4l2_format_at(int fd, uint32_t type, uint32_t index, uint32_t *fourcc) {
+    struct v4l2_fmtdesc found = {.index = index, .type = type};
     if (retry(fd, VIDIOC_ENUM_FMT, &found) < 0) return -1;
     *fourcc = found.pixelformat;
     return 0;
@@ -65,19 +66,32 @@ int apus_v4l2_interval_at(
     return 0;
 }
 
-int apus_v4l2_set_format(int fd, struct apus_v4l2_format *format) {
-    struct v4l2_format wanted = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-    struct v4l2_pix_format *pixels = &wanted.fmt.pix;
-    *pixels = (struct v4l2_pix_format){.width = format->width, .height = format->height, .field = V4L2_FIELD_ANY};
+int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format) {
+    struct v4l2_format wanted = {.type = type};
+    if (type == V4L2_BUF_TYPE_VIDEO_CAPTURE) {
+        struct v4l2_pix_format *pixels = &wanted.fmt.pix;
+        *pixels = (struct v4l2_pix_format){.width = format->width, .height = format->height, .field = V4L2_FIELD_ANY};
+        pixels->pixelformat = format->fourcc;
+        if (retry(fd, VIDIOC_S_FMT, &wanted) < 0) return -1;
+        *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height,
+                                            pixels->quantization == V4L2_QUANTIZATION_FULL_RANGE, 1,
+                                            {pixels->bytesperline, 0, 0}};
+        return 0;
+    }
+    struct v4l2_pix_format_mplane *pixels = &wanted.fmt.pix_mp;
+    *pixels = (struct v4l2_pix_format_mplane){.width = format->width, .height = format->height};
     pixels->pixelformat = format->fourcc;
     if (retry(fd, VIDIOC_S_FMT, &wanted) < 0) return -1;
-    *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height, pixels->bytesperline,
-                                        pixels->sizeimage, pixels->quantization == V4L2_QUANTIZATION_FULL_RANGE};
+    if (pixels->num_planes < 1 || pixels->num_planes > apus_v4l2_planes) return errno = EINVAL, -1;
+    *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height,
+                                        pixels->quantization == V4L2_QUANTIZATION_FULL_RANGE, pixels->num_planes, {0}};
+    for (int plane = 0; plane < pixels->num_planes; plane++)
+        format->stride[plane] = pixels->plane_fmt[plane].bytesperline;
     return 0;
 }
 
-int apus_v4l2_set_interval(int fd, uint32_t *numerator, uint32_t *denominator) {
-    struct v4l2_streamparm wanted = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+int apus_v4l2_set_interval(int fd, uint32_t type, uint32_t *numerator, uint32_t *denominator) {
+    struct v4l2_streamparm wanted = {.type = type};
     if (retry(fd, VIDIOC_G_PARM, &wanted) < 0) return -1;
     if (!(wanted.parm.capture.capability & V4L2_CAP_TIMEPERFRAME)) return errno = ENOTSUP, -1;
     wanted.parm.capture.timeperframe = (struct v4l2_fract){*numerator, *denominator};
@@ -87,43 +101,66 @@ int apus_v4l2_set_interval(int fd, uint32_t *numerator, uint32_t *denominator) {
     return 0;
 }
 
-int apus_v4l2_request_buffers(int fd, uint32_t *count) {
-    struct v4l2_requestbuffers wanted = {
-        .count = *count, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+int apus_v4l2_request_buffers(int fd, uint32_t type, uint32_t *count) {
+    struct v4l2_requestbuffers wanted = {.count = *count, .type = type, .memory = V4L2_MEMORY_MMAP};
     if (retry(fd, VIDIOC_REQBUFS, &wanted) < 0) return -1;
     *count = wanted.count;
     return 0;
 }
 
-void *apus_v4l2_map(int fd, uint32_t index, size_t *length) {
-    struct v4l2_buffer buffer = {.index = index, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+/* A buffer; `planes` has VIDEO_MAX_PLANES, which the kernel fills in for devices with planes of their own. */
+static struct v4l2_buffer describe(uint32_t type, uint32_t index, struct v4l2_plane *planes) {
+    struct v4l2_buffer buffer = {.index = index, .type = type, .memory = V4L2_MEMORY_MMAP};
+    if (type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE) {
+        buffer.m.planes = planes;
+        buffer.length = VIDEO_MAX_PLANES;
+    }
+    return buffer;
+}
+
+void *apus_v4l2_map(int fd, uint32_t type, uint32_t index, uint32_t plane, size_t *length) {
+    struct v4l2_plane planes[VIDEO_MAX_PLANES] = {0};
+    struct v4l2_buffer buffer = describe(type, index, planes);
     if (retry(fd, VIDIOC_QUERYBUF, &buffer) < 0) return NULL;
-    void *start = mmap(NULL, buffer.length, PROT_READ, MAP_SHARED, fd, buffer.m.offset);
+    const int is_plain = type == V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    const uint32_t offset = is_plain ? buffer.m.offset : planes[plane].m.mem_offset;
+    *length = is_plain ? buffer.length : planes[plane].length;
+    void *start = mmap(NULL, *length, PROT_READ, MAP_SHARED, fd, offset);
     // Some drivers map for writing only together with reading.
-    if (start == MAP_FAILED) start = mmap(NULL, buffer.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, buffer.m.offset);
-    *length = buffer.length;
+    if (start == MAP_FAILED) start = mmap(NULL, *length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     return start == MAP_FAILED ? NULL : start;
 }
 
 void apus_v4l2_unmap(void *start, size_t length) { munmap(start, length); }
 
-int apus_v4l2_queue(int fd, uint32_t index) {
-    struct v4l2_buffer buffer = {.index = index, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+int apus_v4l2_queue(int fd, uint32_t type, uint32_t index) {
+    struct v4l2_plane planes[VIDEO_MAX_PLANES] = {0};
+    struct v4l2_buffer buffer = describe(type, index, planes);
     return retry(fd, VIDIOC_QBUF, &buffer);
 }
 
-int apus_v4l2_dequeue(int fd, struct apus_v4l2_frame *frame) {
-    struct v4l2_buffer buffer = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+int apus_v4l2_dequeue(int fd, uint32_t type, struct apus_v4l2_frame *frame) {
+    struct v4l2_plane planes[VIDEO_MAX_PLANES] = {0};
+    struct v4l2_buffer buffer = describe(type, 0, planes);
     if (retry(fd, VIDIOC_DQBUF, &buffer) < 0) return -1;
     const int is_monotonic = (buffer.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) == V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
     const int64_t seconds = buffer.timestamp.tv_sec, microseconds = buffer.timestamp.tv_usec;
-    *frame = (struct apus_v4l2_frame){buffer.index, buffer.bytesused, buffer.sequence,
-                                      (buffer.flags & V4L2_BUF_FLAG_ERROR) != 0,
-                                      is_monotonic ? seconds * 1000000000 + microseconds * 1000 : -1};
+    *frame = (struct apus_v4l2_frame){.index = buffer.index, .sequence = buffer.sequence,
+                                      .is_damaged = (buffer.flags & V4L2_BUF_FLAG_ERROR) != 0,
+                                      .monotonic_ns = is_monotonic ? seconds * 1000000000 + microseconds * 1000 : -1};
+    if (type == V4L2_BUF_TYPE_VIDEO_CAPTURE) {
+        frame->length[0] = buffer.bytesused;
+        return 0;
+    }
+    for (int plane = 0; plane < apus_v4l2_planes; plane++) {
+        frame->start[plane] = planes[plane].data_offset;
+        if (planes[plane].bytesused > planes[plane].data_offset)
+            frame->length[plane] = planes[plane].bytesused - planes[plane].data_offset;
+    }
     return 0;
 }
 
-int apus_v4l2_stream(int fd, int on) {
-    int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-    return retry(fd, on ? VIDIOC_STREAMON : VIDIOC_STREAMOFF, &type);
+int apus_v4l2_stream(int fd, uint32_t type, int on) {
+    int buffers = (int)type;
+    return retry(fd, on ? VIDIOC_STREAMON : VIDIOC_STREAMOFF, &buffers);
 }

@@ -25,8 +25,15 @@ package enum SourceAddress: Sendable, Equatable {
     package enum V4L2Format: String, Sendable, CaseIterable {
         case mjpeg
         case h264
+        case hevc
         case yuyv
+        case uyvy
         case nv12
+        case nv21
+        case yu12
+        case grey
+        case rgb24
+        case bgr24
     }
 
     /// What a V4L2 device should be set to; nil takes what it does best.

@@ -17,8 +17,16 @@ package enum PixelFormat: Sendable, Hashable, CaseIterable {
     case grey
     /// Luma, then one plane of alternating Cb and Cr, halved both ways.
     case nv12
+    /// As nv12, with Cr first.
+    case nv21
     /// One plane: Y0 Cb Y1 Cr.
     case yuyv
+    /// One plane: Cb Y0 Cr Y1.
+    case uyvy
+    /// One plane: red, green, blue.
+    case rgb24
+    /// One plane: blue, green, red.
+    case bgr24
 
     var code: AVPixelFormat {
         switch self {
@@ -28,7 +36,11 @@ package enum PixelFormat: Sendable, Hashable, CaseIterable {
         case .yuv444: AV_PIX_FMT_YUV444P
         case .grey: AV_PIX_FMT_GRAY8
         case .nv12: AV_PIX_FMT_NV12
+        case .nv21: AV_PIX_FMT_NV21
         case .yuyv: AV_PIX_FMT_YUYV422
+        case .uyvy: AV_PIX_FMT_UYVY422
+        case .rgb24: AV_PIX_FMT_RGB24
+        case .bgr24: AV_PIX_FMT_BGR24
         }
     }
 
@@ -36,8 +48,8 @@ package enum PixelFormat: Sendable, Hashable, CaseIterable {
     package var planeCount: Int {
         switch self {
         case .yuv420, .yuv422, .yuv440, .yuv444: 3
-        case .nv12: 2
-        case .grey, .yuyv: 1
+        case .nv12, .nv21: 2
+        case .grey, .yuyv, .uyvy, .rgb24, .bgr24: 1
         }
     }
 }
@@ -141,7 +153,7 @@ package enum SampleRange: Sendable, Hashable {
     /// The rows of a plane.
     package func rows(ofPlane plane: Int) -> Int {
         switch format {
-        case .yuv420, .nv12, .yuv440: plane == 0 ? height : (height + 1) / 2
+        case .yuv420, .nv12, .nv21, .yuv440: plane == 0 ? height : (height + 1) / 2
         default: height
         }
     }
@@ -170,18 +182,35 @@ package enum SampleRange: Sendable, Hashable {
     /// Rows that `bytes` is too short for are left as they are.
     package func load(_ bytes: Span<UInt8>, stride: Int) {
         var offset = 0
-        for plane in 0..<(format?.planeCount ?? 0) {
-            let target = self.stride(ofPlane: plane)
-            let width = min(stride, target)
-            withPlane(plane) { rows in
-                for row in 0..<self.rows(ofPlane: plane) {
-                    let start = offset + row * stride
-                    guard start + width <= bytes.count else { return }
-                    for column in 0..<width { rows[row * target + column] = bytes[start + column] }
-                }
-            }
-            offset += stride * rows(ofPlane: plane)
+        for plane in 0..<(format?.planeCount ?? 0) where offset < bytes.count {
+            let distance = sourceStride(ofPlane: plane, stride)
+            load(plane, bytes.extracting(offset...), stride: distance)
+            offset += distance * rows(ofPlane: plane)
         }
+    }
+
+    /// Copies one plane with rows `stride` bytes apart.
+    package func load(_ plane: Int, _ bytes: Span<UInt8>, stride: Int) {
+        guard plane < format?.planeCount ?? 0 else { return }
+        let target = self.stride(ofPlane: plane)
+        let width = min(stride, target)
+        withPlane(plane) { rows in
+            for row in 0..<self.rows(ofPlane: plane) {
+                let start = row * stride
+                guard start + width <= bytes.count else { return }
+                for column in 0..<width { rows[row * target + column] = bytes[start + column] }
+            }
+        }
+    }
+
+    /// The bytes of a packed frame whose first plane has rows `stride` bytes apart.
+    package func packedLength(stride: Int) -> Int {
+        (0..<(format?.planeCount ?? 0)).reduce(0) { $0 + sourceStride(ofPlane: $1, stride) * rows(ofPlane: $1) }
+    }
+
+    /// Three planes have chroma rows of half the length, two have it in pairs.
+    private func sourceStride(ofPlane plane: Int, _ stride: Int) -> Int {
+        plane > 0 && (format == .yuv420 || format == .yuv422) ? stride / 2 : stride
     }
 
     /// Lends a plane for reading, laid out as in `withPlane`.

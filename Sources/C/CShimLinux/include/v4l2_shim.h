@@ -15,11 +15,12 @@ struct apus_v4l2_identity {
 };
 int apus_v4l2_identify(int fd, struct apus_v4l2_identity *identity);
 
-/** True (1) if `capabilities` allow capture into mapped buffers. */
-int apus_v4l2_can_capture(uint32_t capabilities);
+/** How a device captures into mapped buffers, which is the `type` of the calls below: all planes in one piece, or each
+ *  on its own (V4L2_BUF_TYPE_VIDEO_CAPTURE…); 0 if it does not. */
+uint32_t apus_v4l2_capture_type(uint32_t capabilities);
 
 /** The format with this index; EINVAL past the last. */
-int apus_v4l2_format_at(int fd, uint32_t index, uint32_t *fourcc);
+int apus_v4l2_format_at(int fd, uint32_t type, uint32_t index, uint32_t *fourcc);
 
 /** A frame size offered: one size (`step` 0), or a range. */
 struct apus_v4l2_sizes {
@@ -33,31 +34,34 @@ int apus_v4l2_interval_at(
     int fd, uint32_t fourcc, uint32_t width, uint32_t height, uint32_t index, uint32_t *numerator,
     uint32_t *denominator);
 
-/** A format asked for, and then what the driver made of it. `stride` and `length` are in bytes. */
+/** A picture has at most so many planes of its own here. */
+enum { apus_v4l2_planes = 3 };
+
+/** A format asked for, and then what the driver made of it. `stride` is in bytes, one for each of the `planes`. */
 struct apus_v4l2_format {
-    uint32_t fourcc, width, height, stride, length, is_full_range;
+    uint32_t fourcc, width, height, is_full_range, planes, stride[3];
 };
-int apus_v4l2_set_format(int fd, struct apus_v4l2_format *format);
+int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format);
 
 /** Asks for a frame interval; gives what the driver made of it. ENOTSUP if the driver has none to set. */
-int apus_v4l2_set_interval(int fd, uint32_t *numerator, uint32_t *denominator);
+int apus_v4l2_set_interval(int fd, uint32_t type, uint32_t *numerator, uint32_t *denominator);
 
 /** Asks for so many mapped buffers (0 gives all back); gives how many there are. */
-int apus_v4l2_request_buffers(int fd, uint32_t *count);
+int apus_v4l2_request_buffers(int fd, uint32_t type, uint32_t *count);
 
-/** Maps a buffer for reading; NULL on failure. Pairs with apus_v4l2_unmap(). */
-void *apus_v4l2_map(int fd, uint32_t index, size_t *length);
+/** Maps a plane of a buffer for reading; NULL on failure. Pairs with apus_v4l2_unmap(). */
+void *apus_v4l2_map(int fd, uint32_t type, uint32_t index, uint32_t plane, size_t *length);
 void apus_v4l2_unmap(void *start, size_t length);
 
 /** Hands a buffer to the driver. */
-int apus_v4l2_queue(int fd, uint32_t index);
+int apus_v4l2_queue(int fd, uint32_t type, uint32_t index);
 
-/** A filled buffer. `monotonic_ns` is -1 if the driver's time is of another clock. */
+/** A filled buffer: where its bytes are in each plane. `monotonic_ns` is -1 if the driver's time is of another clock. */
 struct apus_v4l2_frame {
-    uint32_t index, length, sequence, is_damaged;
+    uint32_t index, sequence, is_damaged, start[3], length[3];
     int64_t monotonic_ns;
 };
-int apus_v4l2_dequeue(int fd, struct apus_v4l2_frame *frame);
+int apus_v4l2_dequeue(int fd, uint32_t type, struct apus_v4l2_frame *frame);
 
 /** Starts (1) or stops (0) the stream. */
-int apus_v4l2_stream(int fd, int on);
+int apus_v4l2_stream(int fd, uint32_t type, int on);

@@ -24,12 +24,17 @@ import System
     // Safe: mapped in startStreaming(), unmapped in close(), lent in between only.
     private var buffers: [UnsafeRawBufferPointer] = unsafe []
     private var isStreaming = false
+    /// Whether planes are memory of their own; see the shim.
+    private let type: UInt32
+    /// Of each buffer, as many mappings stand behind each other.
+    private var planes = 1
 
     /// What the device was set to.
     struct Setting {
         var format: V4L2Format
         var size: PictureSize
-        var stride: Int
+        /// Of each plane that is memory of its own.
+        var strides: [Int]
         var frameRate: Rational
         var isFullRange: Bool
     }
@@ -37,7 +42,8 @@ import System
     /// A filled buffer, lent until `requeue`.
     struct Filled {
         var index: UInt32
-        var length: Int
+        /// Where the bytes are in each plane.
+        var ranges: InlineArray<3, Range<Int>>
         var sequence: UInt32
         var isDamaged: Bool
         var captured: Instant?
@@ -60,9 +66,8 @@ import System
         card = unsafe withUnsafeBytes(of: identity.card) {
             unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
-        guard apus_v4l2_can_capture(identity.capabilities) == 1 else {
-            throw CaptureError("\(path): \(card) does not capture video")
-        }
+        type = apus_v4l2_capture_type(identity.capabilities)
+        guard type != 0 else { throw CaptureError("\(path): \(card) does not capture video") }
     }
 
     deinit { close() }
@@ -75,7 +80,7 @@ import System
         for index in 0..<Self.listLimit {
             var fourCC: UInt32 = 0
             // Safe: this and the calls below fill in variables of ours.
-            guard unsafe apus_v4l2_format_at(file.raw, index, &fourCC) == 0 else { break }
+            guard unsafe apus_v4l2_format_at(file.raw, type, index, &fourCC) == 0 else { break }
             for sizeIndex in 0..<Self.listLimit {
                 var sizes = apus_v4l2_sizes()
                 guard unsafe apus_v4l2_sizes_at(file.raw, fourCC, sizeIndex, &sizes) == 0 else { break }
@@ -130,24 +135,27 @@ import System
         wanted.width = UInt32(mode.size.width)
         wanted.height = UInt32(mode.size.height)
         // Safe: the call fills in a structure of ours.
-        guard unsafe apus_v4l2_set_format(file.raw, &wanted) == 0 else { throw failure("set format") }
+        guard unsafe apus_v4l2_set_format(file.raw, type, &wanted) == 0 else { throw failure("set format") }
         guard let format = V4L2Format(fourCC: wanted.fourcc) else {
             throw CaptureError("\(path): the driver insists on a format that is not supported")
         }
         let size = PictureSize(width: Int(wanted.width), height: Int(wanted.height))
-        let row = format == .yuyv ? size.width * 2 : size.width
-        let stride = max(Int(wanted.stride), row)
+        planes = Int(wanted.planes)
+        let strides = [wanted.stride.0, wanted.stride.1, wanted.stride.2].prefix(planes).enumerated()
+            .map { plane, stride in
+                max(Int(stride), plane == 0 ? size.width * format.pixelLength : size.width / 2)
+            }
         var rate = Rational(UInt32(frameRate))
         var numerator: UInt32 = 1
         var denominator = UInt32(frameRate)
         // Safe: the call fills in variables of ours. A device without a rate to set keeps its own.
-        if unsafe apus_v4l2_set_interval(file.raw, &numerator, &denominator) == 0, numerator > 0 {
+        if unsafe apus_v4l2_set_interval(file.raw, type, &numerator, &denominator) == 0, numerator > 0 {
             rate = Rational(denominator, numerator)
         }
         return Setting(
             format: format,
             size: size,
-            stride: stride,
+            strides: strides,
             frameRate: rate,
             isFullRange: wanted.is_full_range == 1
         )
@@ -157,17 +165,21 @@ import System
     func startStreaming() throws(CaptureError) {
         var count = Self.bufferCount
         // Safe: the call fills in a variable of ours.
-        guard unsafe apus_v4l2_request_buffers(file.raw, &count) == 0, count > 0 else {
+        guard unsafe apus_v4l2_request_buffers(file.raw, type, &count) == 0, count > 0 else {
             throw failure("request buffers")
         }
         for index in 0..<count {
-            var length = 0
-            // Safe: the mapping is ours until close() unmaps it.
-            guard let start = unsafe apus_v4l2_map(file.raw, index, &length) else { throw failure("map buffer") }
-            unsafe buffers.append(UnsafeRawBufferPointer(start: start, count: length))
-            guard apus_v4l2_queue(file.raw, index) == 0 else { throw failure("queue buffer") }
+            for plane in 0..<UInt32(planes) {
+                var length = 0
+                // Safe: the mapping is ours until close() unmaps it.
+                guard let start = unsafe apus_v4l2_map(file.raw, type, index, plane, &length) else {
+                    throw failure("map buffer")
+                }
+                unsafe buffers.append(UnsafeRawBufferPointer(start: start, count: length))
+            }
+            guard apus_v4l2_queue(file.raw, type, index) == 0 else { throw failure("queue buffer") }
         }
-        guard apus_v4l2_stream(file.raw, 1) == 0 else {
+        guard apus_v4l2_stream(file.raw, type, 1) == 0 else {
             if lastErrorCode == Self.noSpace {
                 throw CaptureError(
                     "\(path): the USB bus has no bandwidth left; try format=mjpeg, or a smaller size or fps"
@@ -182,37 +194,47 @@ import System
     func dequeue() throws(CaptureError) -> Filled? {
         var frame = apus_v4l2_frame()
         // Safe: the call fills in a structure of ours.
-        guard unsafe apus_v4l2_dequeue(file.raw, &frame) == 0 else {
+        guard unsafe apus_v4l2_dequeue(file.raw, type, &frame) == 0 else {
             if lastErrorCode == Self.tryAgain { return nil }
             throw failure("take frame")
         }
-        guard unsafe Int(frame.index) < buffers.count else {
+        let first = Int(frame.index) * planes
+        guard unsafe first + planes <= buffers.count else {
             throw CaptureError("\(path): the driver gave a buffer that is none")
+        }
+        let starts = [frame.start.0, frame.start.1, frame.start.2]
+        let lengths = [frame.length.0, frame.length.1, frame.length.2]
+        let ranges = InlineArray<3, Range<Int>> { plane in
+            guard plane < planes else { return 0..<0 }
+            // What the driver says is not believed beyond what is mapped.
+            let limit = unsafe buffers[first + plane].count
+            let start = min(Int(starts[plane]), limit)
+            return start..<min(start + Int(lengths[plane]), limit)
         }
         return Filled(
             index: frame.index,
-            length: Int(frame.length),
+            ranges: ranges,
             sequence: frame.sequence,
             isDamaged: frame.is_damaged != 0,
             captured: frame.monotonic_ns > 0 ? Instant(nanoseconds: frame.monotonic_ns) : nil
         )
     }
 
-    /// Lends a filled buffer's bytes.
-    func withBytes(_ filled: Filled, _ body: (Span<UInt8>) -> Void) {
-        let buffer = unsafe buffers[Int(filled.index)]
-        // Safe: the driver leaves a dequeued buffer alone until it is queued again, and its length is compared here.
-        let bytes = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer.prefix(filled.length)))
+    /// Lends a filled buffer's bytes, or those of one of its planes.
+    func withBytes(_ filled: Filled, plane: Int = 0, _ body: (Span<UInt8>) -> Void) {
+        let buffer = unsafe buffers[Int(filled.index) * planes + plane]
+        // Safe: the driver leaves a dequeued buffer alone until it is queued again; dequeue() made the range fit.
+        let bytes = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[filled.ranges[plane]]))
         body(bytes)
     }
 
     /// Gives a buffer back to the driver.
     func requeue(_ filled: Filled) throws(CaptureError) {
-        guard apus_v4l2_queue(file.raw, filled.index) == 0 else { throw failure("queue buffer") }
+        guard apus_v4l2_queue(file.raw, type, filled.index) == 0 else { throw failure("queue buffer") }
     }
 
     private func close() {
-        if isStreaming { _ = apus_v4l2_stream(file.raw, 0) }
+        if isStreaming { _ = apus_v4l2_stream(file.raw, type, 0) }
         // Safe: the mappings are ours, and nothing refers to them any more.
         for index in unsafe buffers.indices {
             let buffer = unsafe buffers[index]

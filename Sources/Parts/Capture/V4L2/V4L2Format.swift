@@ -9,48 +9,69 @@ package import Media
 package typealias V4L2Format = SourceAddress.V4L2Format
 
 extension V4L2Format {
-    /// The kernel's code: four characters, first lowest. MJPEG devices say MJPG or JPEG.
-    package var fourCC: UInt32 {
+    /// The kernel's codes for it, in the order in which they are preferred; the first is the usual one.
+    ///
+    /// Where planes are memory of their own each, a format has another code.
+    private var codes: [String] {
         switch self {
-        case .mjpeg: 0x4750_4A4D
-        case .h264: 0x3436_3248
-        case .yuyv: 0x5659_5559
-        case .nv12: 0x3231_564E
+        case .mjpeg: ["MJPG", "JPEG"]
+        case .h264: ["H264"]
+        case .hevc: ["HEVC"]
+        case .yuyv: ["YUYV"]
+        case .uyvy: ["UYVY"]
+        case .nv12: ["NV12", "NM12"]
+        case .nv21: ["NV21", "NM21"]
+        case .yu12: ["YU12", "YM12"]
+        case .grey: ["GREY"]
+        case .rgb24: ["RGB3"]
+        case .bgr24: ["BGR3"]
         }
     }
 
+    /// The kernel's usual code: four characters, the first lowest.
+    package var fourCC: UInt32 { Self.fourCC(codes[0]) }
+
     /// The format with this kernel code.
     package init?(fourCC: UInt32) {
-        let plainJPEG: UInt32 = 0x4745_504A
-        guard let match = Self.allCases.first(where: { $0.fourCC == fourCC || ($0 == .mjpeg && fourCC == plainJPEG) })
-        else { return nil }
+        guard let match = Self.allCases.first(where: { $0.codes.contains { Self.fourCC($0) == fourCC } }) else {
+            return nil
+        }
         self = match
     }
+
+    private static func fourCC(_ text: String) -> UInt32 { text.utf8.reversed().reduce(0) { $0 << 8 | UInt32($1) } }
 
     /// The codec of its frames; nil if they are uncompressed.
     package var codec: Codec? {
         switch self {
         case .mjpeg: .jpeg
         case .h264: .h264
-        case .yuyv, .nv12: nil
+        case .hevc: .h265
+        default: nil
         }
     }
 
     /// How uncompressed frames are laid out.
     package var pixels: PixelFormat? {
         switch self {
+        case .mjpeg, .h264, .hevc: nil
         case .yuyv: .yuyv
+        case .uyvy: .uyvy
         case .nv12: .nv12
-        case .mjpeg, .h264: nil
+        case .nv21: .nv21
+        case .yu12: .yuv420
+        case .grey: .grey
+        case .rgb24: .rgb24
+        case .bgr24: .bgr24
         }
     }
 
-    /// The bytes of one uncompressed frame.
-    func frameLength(stride: Int, height: Int) -> Int {
+    /// The bytes of a pixel in a row of the first plane.
+    var pixelLength: Int {
         switch self {
-        case .yuyv: stride * height
-        case .nv12: stride * height * 3 / 2
-        case .mjpeg, .h264: 0
+        case .yuyv, .uyvy: 2
+        case .rgb24, .bgr24: 3
+        default: 1
         }
     }
 }
@@ -96,10 +117,13 @@ package struct V4L2Mode: Sendable, Hashable {
         let work =
             switch V4L2Format(fourCC: mode.fourCC) {
             case .mjpeg: 0
-            case .nv12: 1
-            case .yuyv: 2
-            case .h264: 3
-            case nil: 4
+            case .yu12, .nv12, .nv21: 1
+            case .yuyv, .uyvy: 2
+            case .rgb24, .bgr24: 3
+            case .h264: 4
+            case .hevc: 5
+            case .grey: 6
+            case nil: 7
             }
         return (difference, missing, work)
     }

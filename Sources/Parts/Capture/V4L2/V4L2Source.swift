@@ -51,6 +51,7 @@ final class V4L2Source: ControlledSource {
             throw CaptureError("\(path): \(device.card) offers no \(wanted)")
         }
         let setting = try device.configure(mode, frameRate: request.frameRate ?? frameRate)
+        if setting.format == .hevc { splitter = AccessUnitSplitter(.h265) }
         try device.startStreaming()
         self.device = device
         self.setting = setting
@@ -146,7 +147,7 @@ final class V4L2Source: ControlledSource {
             output?.dropped(Int(filled.sequence - lastSequence - 1))
         }
         lastSequence = filled.sequence
-        guard !filled.isDamaged, filled.length > 0 else {
+        guard !filled.isDamaged, !filled.ranges[0].isEmpty else {
             damaged += 1
             output?.dropped(1)
             if damaged == Self.damageLimit {
@@ -164,10 +165,10 @@ final class V4L2Source: ControlledSource {
     private func deliver(_ filled: V4L2Device.Filled, _ device: V4L2Device, _ setting: V4L2Device.Setting) {
         let captured = filled.captured ?? loop.now
         device.withBytes(filled) { bytes in
-            if setting.format == .h264 {
+            if let codec = setting.format.codec, codec != .jpeg {
                 // Each buffer is one access unit: nothing is kept back for the next.
                 let emit: (FrameFlags, Span<UInt8>) -> Void = { [output] flags, unit in
-                    let info = UnitInfo(codec: .h264, captured: captured, isKeyframe: flags.contains(.keyframe))
+                    let info = UnitInfo(codec: codec, captured: captured, isKeyframe: flags.contains(.keyframe))
                     output?.unit(info, unit)
                 }
                 splitter.push(bytes, emit: emit)
@@ -191,10 +192,6 @@ final class V4L2Source: ControlledSource {
     ) throws(CaptureError) -> PictureBuffer? {
         guard let format = setting.format.pixels else { return nil }
         let size = setting.size
-        guard filled.length >= setting.format.frameLength(stride: setting.stride, height: size.height) else {
-            output?.dropped(1)
-            return nil
-        }
         do throws(EncodeError) {
             let source: PictureBuffer
             if let raw {
@@ -203,8 +200,21 @@ final class V4L2Source: ControlledSource {
                 source = try PictureBuffer(width: size.width, height: size.height, format: format)
                 raw = source
             }
+            let isWhole =
+                setting.strides.count > 1
+                || filled.ranges[0].count >= source.packedLength(stride: setting.strides[0])
+            guard isWhole else {
+                output?.dropped(1)
+                return nil
+            }
             source.range = setting.isFullRange ? .full : .limited
-            device.withBytes(filled) { bytes in source.load(bytes, stride: setting.stride) }
+            if setting.strides.count == 1 {
+                device.withBytes(filled) { bytes in source.load(bytes, stride: setting.strides[0]) }
+            } else {
+                for (plane, stride) in setting.strides.enumerated() {
+                    device.withBytes(filled, plane: plane) { bytes in source.load(plane, bytes, stride: stride) }
+                }
+            }
             let picture = try pool.take(width: size.width, height: size.height)
             try scaler.scale(source, into: picture)
             return picture

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# The machine's drivers: loading them, finding their devices, taking devices away and giving them back.
+
+import fcntl
+import glob
+import os
+import pathlib
+import struct
+import subprocess
+import time
+
+
+class Drivers:
+    """The kernel's modules, whose files the host has put in order."""
+
+    def __init__(self, folder, loopback, order):
+        self.busybox = str(pathlib.Path(folder) / "files/bin/busybox")
+        self.loopback = loopback
+        self.order = order
+
+    def load(self, name, *options):
+        for path in self.order[name]:
+            own = options if pathlib.Path(path).stem == name else ()
+            done = subprocess.run([self.busybox, "insmod", path, *own], capture_output=True, text=True, check=False)
+            if done.returncode != 0 and "File exists" not in done.stderr:
+                raise AssertionError(f"insmod {path}: {done.stderr.strip()}")
+
+    def unload(self, name):
+        subprocess.run([self.busybox, "rmmod", name], check=True)
+
+
+def cameras(card="vivid"):
+    """The device nodes of a driver's cameras, in order."""
+    found = []
+    for path in glob.glob("/sys/class/video4linux/video*"):
+        name = (pathlib.Path(path) / "name").read_text().strip()
+        if name.startswith(card):
+            found.append("/dev/" + os.path.basename(path))
+    return sorted(found, key=lambda path: int(path.removeprefix("/dev/video")))
+
+
+def platform_device(node):
+    """The driver's folder, and the name under which it knows the device: for unbind and bind."""
+    device = pathlib.Path(f"/sys/class/video4linux/{os.path.basename(node)}/device").resolve()
+    return (device / "driver").resolve(), device.name
+
+
+def unbind(place):
+    (place[0] / "unbind").write_text(place[1])
+
+
+def bind(place):
+    (place[0] / "bind").write_text(place[1])
+
+
+def control(node, **values):
+    """Sets controls by v4l2-ctl: somebody else's program."""
+    text = ",".join(f"{name}={value}" for name, value in values.items())
+    done = subprocess.run(["v4l2-ctl", "-d", node, "-c", text], capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode != 0 or done.stderr.strip():
+        raise AssertionError(f"v4l2-ctl -c {text}: {done.stdout}{done.stderr}")
+
+
+def read_control(node, name):
+    done = subprocess.run(["v4l2-ctl", "-d", node, "-C", name], capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.split(":", 1)[1].strip()

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# A virtual machine with Debian's kernel: the host's files are its own, changes stay in its memory.
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".build/kernel"
+# What it takes to reach the host's files.
+BOOT_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay"]
+
+INIT = """#!/busybox sh
+/busybox mkdir -p /proc /lower /upper /whole
+/busybox mount -t proc proc /proc
+for module in {modules}; do /busybox insmod /modules/$module || echo "INSMOD FAILED $module"; done
+/busybox mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=524288,cache=loose host /lower
+/busybox mount -t tmpfs -o size=60% tmpfs /upper
+/busybox mkdir /upper/files /upper/work
+/busybox mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /whole
+for place in dev sys proc tmp run; do /busybox mkdir -p /whole/$place; done
+/busybox mount -t devtmpfs devtmpfs /whole/dev
+/busybox mount -t proc proc /whole/proc
+/busybox mount -t sysfs sysfs /whole/sys
+/busybox mount -t tmpfs tmpfs /whole/tmp
+/busybox mount -t tmpfs tmpfs /whole/run
+/busybox mkdir -p /whole/dev/shm /whole/dev/pts
+/busybox mount -t tmpfs tmpfs /whole/dev/shm
+/busybox mount -t devpts devpts /whole/dev/pts
+/busybox ip link set lo up
+/busybox chroot /whole /bin/sh -c {command}
+echo "GUEST EXIT $?" >/whole/dev/ttyS1
+/busybox sleep 1
+/busybox poweroff -f
+"""
+
+
+def dependencies(module):
+    """The names of the modules that a module file names as its own needs."""
+    found = re.search(rb"\0depends=([^\0]*)\0", b"\0" + module.read_bytes())
+    return [name for name in found.group(1).decode().split(",") if name] if found else []
+
+
+def in_order(names, version):
+    """The files of modules and of all that they need, each behind what it needs."""
+    modules = FOLDER / "files/lib/modules" / version
+    files = {path.stem.replace("-", "_"): path for path in modules.rglob("*.ko")}
+    result = []
+
+    def add(name):
+        path = files.get(name.replace("-", "_"))
+        if path is None:
+            raise SystemExit(f"the kernel has no module {name}")
+        if path not in result:
+            for needed in dependencies(path):
+                add(needed)
+            if path not in result:
+                result.append(path)
+
+    for name in names:
+        add(name)
+    return result
+
+
+def archive(files):
+    """A cpio archive (newc) of {name: bytes}, all of them executable."""
+    result = bytearray()
+    for number, (name, content) in enumerate([*files.items(), ("TRAILER!!!", b"")], 1):
+        mode = 0o100755 if content else 0
+        fields = [number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+        result += b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        result += b"\0" * (-len(result) % 4)
+        result += content
+        result += b"\0" * (-len(result) % 4)
+    return bytes(result)
+
+
+def prepare():
+    """Fetches the kernel if need be; its version."""
+    done = subprocess.run([ROOT / "scripts/kernel"], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.split()[-1]
+
+
+def boot(version, command, timeout, on_line, memory=1536, processors=2):
+    """Runs a shell command in a new machine; on_line is called with each line that it writes to /dev/ttyS1.
+
+    Returns the command's exit code; None if the machine ended without one, or the time was up.
+    """
+    modules = in_order(BOOT_MODULES, version)
+    files = {"busybox": (FOLDER / "files/bin/busybox").read_bytes()}
+    files |= {f"modules/{path.name}": path.read_bytes() for path in modules}
+    init = INIT.format(modules=" ".join(path.name for path in modules), command=shlex.quote(command))
+    files = {"modules/.keep": b"\n"} | files | {"init": init.encode()}
+    initramfs = FOLDER / f"initramfs-{os.getpid()}"
+    initramfs.write_bytes(with_folders(files))
+    console = FOLDER / "console.log"
+    qemu = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(processors), "-m", str(memory)]
+    qemu += ["-kernel", FOLDER / f"files/boot/vmlinuz-{version}", "-initrd", initramfs, "-nographic", "-no-reboot"]
+    # edd=off: the BIOS call hangs under emulation; mitigations cost time and protect nothing here.
+    qemu += ["-append", "console=ttyS0 edd=off quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on"]
+    qemu += ["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"]
+    qemu += ["-monitor", "none", "-nic", "none", "-serial", f"file:{console}", "-serial", "stdio"]
+    machine = subprocess.Popen(
+        ["timeout", str(timeout), "nice", *map(str, qemu)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    code = None
+    try:
+        for line in machine.stdout:
+            line = line.rstrip("\r\n")
+            if line.startswith("GUEST EXIT "):
+                code = int(line.split()[-1])
+            else:
+                on_line(line)
+    finally:
+        machine.kill()
+        machine.wait()
+        initramfs.unlink(missing_ok=True)
+    if code is None:
+        tail = console.read_text(errors="replace").splitlines()[-30:]
+        print("---- the end of the kernel's console\n" + "\n".join(tail), file=sys.stderr)
+    return code
+
+
+def with_folders(files):
+    """The archive of files, with the folder that modules are in."""
+    folder = b"070701" + b"".join(
+        b"%08X" % field for field in [900, 0o040755, 0, 0, 2, 0, 0, 0, 0, 0, 0, len("modules") + 1, 0]
+    )
+    folder += b"modules\0"
+    folder += b"\0" * (-len(folder) % 4)
+    return folder + archive({name: content for name, content in files.items() if name != "modules/.keep"})
