@@ -15,7 +15,7 @@ from . import machine
 
 def main():
     parser = argparse.ArgumentParser(prog="python3 -m Tests.Kernel")
-    parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name contains TEXT")
+    parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name contains one of a,b")
     parser.add_argument("--programs", type=pathlib.Path, default=machine.ROOT / ".build/release")
     parser.add_argument("--timeout", type=int, default=900, help="seconds after which the machine is ended")
     parser.add_argument("--shell", metavar="COMMAND", help="runs a command in the machine instead of the tests")

@@ -97,7 +97,8 @@ def boot(version, command, timeout, on_line, memory=1536, processors=2):
     initramfs = FOLDER / f"initramfs-{os.getpid()}"
     initramfs.write_bytes(with_folders(files))
     console = FOLDER / "console.log"
-    qemu = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(processors), "-m", str(memory)]
+    qemu = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
+    qemu += ["-smp", str(processors), "-m", str(memory)]
     qemu += ["-kernel", FOLDER / f"files/boot/vmlinuz-{version}", "-initrd", initramfs, "-nographic", "-no-reboot"]
     # edd=off: the BIOS call hangs under emulation; mitigations cost time and protect nothing here.
     qemu += ["-append", "console=ttyS0 edd=off quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on"]

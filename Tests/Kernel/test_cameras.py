@@ -19,7 +19,7 @@ from . import devices
 DRIVERS = None
 SIZE = "size=320x180"
 # The machine is slow: what takes a second elsewhere takes ten here.
-PATIENCE = 60
+PATIENCE = 120
 CONFIG = """
 [apus]
 auth = off
@@ -84,7 +84,8 @@ def picture(apus, path="cam"):
         file = pathlib.Path(folder) / "picture.ppm"
         program = settings.need("ffmpeg", "ffmpeg")
         clients.run(
-            [program, "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", apus.rtsp(path), "-frames:v", "1", file],
+            [program, "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", apus.rtsp(path)]
+            + ["-frames:v", "1", file],
             PATIENCE,
         )
         head, width, height, _, pixels = re.match(rb"(P6)\s(\d+)\s(\d+)\s(\d+)\s(.*)", file.read_bytes(), re.S).groups()
@@ -132,7 +133,7 @@ class Formats(unittest.TestCase):
 
     def check(self, node, name):
         plain = "controls = osd_text_mode=2, test_pattern=100% Red"
-        with suite(f"v4l2:{node}?{SIZE}&fps=10&format={name}", plain) as apus:
+        with suite(f"v4l2:{node}?{SIZE}&fps=5&format={name}", plain) as apus:
             state = live(apus)
             self.assertEqual(state["size"], "320x180")
             red = self.middle(apus)
@@ -175,7 +176,7 @@ class Controls(unittest.TestCase):
 
     def test_controls(self):
         node = devices.cameras()[0]
-        with suite(f"v4l2:{node}?{SIZE}&fps=10", "controls = contrast=77") as apus:
+        with suite(f"v4l2:{node}?{SIZE}&fps=5", "controls = contrast=77") as apus:
             live(apus)
             listed = {control["name"]: control for control in ask(apus, "controls")["controls"]}
             kinds = {control["type"] for control in listed.values()}
@@ -193,9 +194,10 @@ class Controls(unittest.TestCase):
                  "events=control"], stdout=subprocess.PIPE, text=True)
             time.sleep(2)
             devices.control(node, saturation=33)
-            event = json.loads(events.stdout.readline())
+            # vivid changes one of its controls by itself, so others come too.
+            changes = (json.loads(line)["control"] for line in events.stdout)
+            self.assertEqual(next(change["value"] for change in changes if change["name"] == "saturation"), 33)
             events.kill()
-            self.assertEqual((event["control"]["name"], event["control"]["value"]), ("saturation", 33))
 
             place = devices.platform_device(node)
             devices.unbind(place)
@@ -214,7 +216,7 @@ class Losses(unittest.TestCase):
 
     def setUp(self):
         self.node = devices.cameras()[0]
-        self.apus = suite(f"v4l2:{self.node}?{SIZE}&fps=10").start()
+        self.apus = suite(f"v4l2:{self.node}?{SIZE}&fps=5").start()
         self.addCleanup(self.apus.destroy)
         live(self.apus)
         self.viewer = Viewer(self.apus.rtsp("cam"))
