@@ -34,6 +34,15 @@ struct CorpusTests {
         }
     }
 
+    @Test("ranges and conditions of the corpus keep the rules, also when they are cut anywhere")
+    func conditions() throws {
+        let files = try corpus("HTTPConditions")
+        #expect(!files.isEmpty)
+        for file in files {
+            for length in 0...file.count { HTTPFuzz.conditions(file.span.extracting(0..<length)) }
+        }
+    }
+
     @Test("challenges and credentials of the corpus keep the rules, also when they are cut anywhere")
     func authentication() throws {
         let files = try corpus("HTTPAuthentication")

@@ -42,7 +42,9 @@ class Apus:
 
     def __init__(self, cameras=None, config=None, stdin=subprocess.DEVNULL, streams=None, arguments=()):
         self.cameras = cameras or {}
-        self.config = config
+        # Suites with a certificate run beside each other: none may hold the standard port of HTTPS.
+        needs_port = config is not None and "[tls]" in config and "[http]" not in config
+        self.config = f"[http]\ntls_port = 0\n{config}" if needs_port else config
         self.stdin = stdin
         self.arguments = list(arguments)
         # Paths that must answer before the suite counts as ready.

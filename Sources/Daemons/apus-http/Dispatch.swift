@@ -18,6 +18,7 @@ extension Server {
             ["client": exchange.client.id, "method": head.method.rawValue, "path": head.target.pathWithoutSecrets]
         )
         if exchange.client.isOnSocketPort { return answerOnSocketPort(exchange) }
+        if redirects(exchange) { return }
         let names = cameraNames
         switch endpoints.match(head.method, head.target, isCamera: names.contains) {
         case .found(let endpoint, let parameters):

@@ -15,6 +15,7 @@ extension Server {
         add("X-Content-Type-Options", "nosniff")
         // Addresses of share links and tokens are secrets.
         add("Referrer-Policy", "no-referrer")
+        if let value = strictTransport(exchange) { add("Strict-Transport-Security", value) }
         let head = exchange.request.head
         let type = SitePolicy.mediaType(response.fields.first { $0.name.lowercased() == "content-type" }?.value)
         if type == "text/html" {

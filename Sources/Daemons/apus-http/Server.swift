@@ -61,6 +61,9 @@ final class Server {
     /// The port for reCamera's clients; nil for none.
     private let socketListener: Listener?
     private var handovers: HandoverPort?
+    /// What clients connect to by TLS; nil without a certificate.
+    private var secure: Listener?
+    private var security: Security?
     private var lastClient = 0
     private var departing: [Int: Departure] = [:]
 
@@ -84,7 +87,9 @@ final class Server {
             throw Failure(.usage, error.description)
         }
         gate = try Gate(configuration, loop, log)
-        listener = try Self.listen(configuration.http, log, loop)
+        if let tls = configuration.tls { security = try Self.security(tls, log) }
+        listener = try Self.listen(configuration.http, configuration.http.port, log, loop)
+        if security != nil { secure = try Self.listen(configuration.http, configuration.http.tlsPort, log, loop) }
         socketListener = try Self.listenForSockets(configuration.http, log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
@@ -92,17 +97,20 @@ final class Server {
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
         serve(configuration.cameras)
         handovers = try takeOver()
-        try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer) }
+        try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, nil) }
+        try secure?.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, security) }
         context.listening("http", listener.address)
+        if let secure { context.listening("https", secure.address) }
         if let socketListener {
             try socketListener.start { [unowned self] socket, peer throws(SystemError) in
-                try admit(socket, peer, toSocketPort: true)
+                try admit(socket, peer, nil, toSocketPort: true)
             }
             context.listening("websocket", socketListener.address)
         }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
+        context.reloadFiles = { [unowned self] in renewSecurity() }
         addVerbs()
         for verb in shareVerbs() { context.control.commands.add(verb) }
         neighbours.take(configuration)
@@ -150,10 +158,11 @@ final class Server {
 
     private static func listen(
         _ configuration: HTTPConfiguration,
+        _ port: UInt16,
         _ log: Logger,
         _ loop: EventLoop
     ) throws -> Listener {
-        guard let address = SocketAddress(host: configuration.listen, port: configuration.port) else {
+        guard let address = SocketAddress(host: configuration.listen, port: port) else {
             throw Failure(.usage, "[http] listen = \(configuration.listen) is no address")
         }
         do throws(SystemError) {
@@ -169,7 +178,7 @@ final class Server {
             [unowned self] socket, message throws(SystemError) in
             let peer = try Socket.peerAddress(socket.raw)
             let number = lastClient
-            try admit(socket, peer)
+            try admit(socket, peer, nil)
             guard lastClient != number, let client = clients[lastClient] else { return }
             client.connection.input = Array(message)
             client.wire?.takeInput()
@@ -179,17 +188,24 @@ final class Server {
     private func admit(
         _ socket: consuming FileDescriptor,
         _ peer: SocketAddress,
+        _ security: Security?,
         toSocketPort: Bool = false
     ) throws(SystemError) {
         guard clients.count < context.configuration.http.maximumClients else {
             log.warn("too many clients", ["peer": peer, "limit": context.configuration.http.maximumClients])
+            // Without a handshake there is no telling a client of HTTPS why.
+            guard security == nil else { return }
             _ = try Socket.send(socket.raw, Self.full.span)
             return linger(socket)
         }
         Socket.setOption(socket.raw, .unsentLowWater, Self.unsentLimit)
         Socket.setOption(socket.raw, .keepAlive, 1)
+        let engine = security?.engine()
+        guard security == nil || engine != nil else { return }
         lastClient += 1
-        let client = Client(lastClient, Connection(hub, socket: socket, peer: peer), self)
+        let connection = Connection(hub, socket: socket, peer: peer, tls: engine)
+        if engine != nil { connection.answerInTheClear = Self.notEncrypted }
+        let client = Client(lastClient, connection, self)
         client.isOnSocketPort = toSocketPort
         try client.start()
         clients[client.id] = client
@@ -199,8 +215,29 @@ final class Server {
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8
     )
 
+    private static let notEncrypted: [UInt8] = {
+        let text = "this port speaks HTTPS: the address begins with https://\n"
+        let head =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n"
+        return Array((head + text).utf8)
+    }()
+
     private func checkTime() {
         for client in clients.values { client.checkTime(loop.now) }
+    }
+
+    /// The port of HTTPS; nil without a certificate.
+    var securePort: UInt16? { secure?.address.port }
+
+    /// Shows new clients the certificate that the files have now; if they are no good, the old one stays.
+    private func renewSecurity() {
+        guard let configuration = context.configuration.tls else { return }
+        do {
+            security = try Self.security(configuration, log)
+        } catch {
+            log.error("the old certificate stays in use", ["error": "\(error)"])
+        }
     }
 
     /// Takes over a changed configuration; false if it needs a restart.
@@ -210,8 +247,9 @@ final class Server {
         let old = context.configuration
         // A port that was left to this server may be written down since.
         let isSamePort = new.http.port == old.http.port || new.http.port == listener.address.port
-        guard isSamePort, new.http.listen == old.http.listen, new.http.isEnabled == old.http.isEnabled,
-            new.http.webSocketPort == old.http.webSocketPort
+        let isSameTLSPort = new.http.tlsPort == old.http.tlsPort || new.http.tlsPort == secure?.address.port
+        guard isSamePort, isSameTLSPort, (new.tls != nil) == (security != nil), new.http.listen == old.http.listen,
+            new.http.isEnabled == old.http.isEnabled, new.http.webSocketPort == old.http.webSocketPort
         else {
             return false
         }

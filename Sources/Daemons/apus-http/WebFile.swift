@@ -8,13 +8,13 @@ import HTTP
 struct WebFile {
     let contentType: String
     /// Changes with the content.
-    let entityTag: String
+    let entityTag: EntityTag
     private let text: String
 
     private init(_ contentType: String, _ text: String) {
         self.contentType = contentType
         self.text = text
-        entityTag = "\"\(String(Self.hash(text), radix: 16))\""
+        entityTag = EntityTag(String(Self.hash(text), radix: 16))
     }
 
     /// All files, by path: what pages refer to is under `/web/`.
@@ -37,15 +37,10 @@ struct WebFile {
         }
     }
 
-    /// Answers with the file, or with 304 to a client that has it already.
+    /// Answers with the file or the ranges of it that are asked for, or with 304 to a client that has it already.
     func response(to head: RequestHead) -> Response {
-        let fields = [
-            HeaderField("Content-Type", contentType), HeaderField("ETag", entityTag),
-            HeaderField("Cache-Control", "no-cache"),
-        ]
-        let known = head.fields.list("if-none-match")
-        if known.contains(entityTag) || known.contains("*") { return Response(.notModified, fields: fields) }
-        return Response(.ok, fields: fields, body: .bytes(Array(text.utf8)))
+        let fields = [HeaderField("Content-Type", contentType), HeaderField("Cache-Control", "no-cache")]
+        return Response(Array(text.utf8), validators: Validators(tag: entityTag), fields: fields, to: head)
     }
 
     /// FNV-1a: tells versions apart, and needs to do no more.

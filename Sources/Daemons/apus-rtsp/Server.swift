@@ -5,6 +5,7 @@ import Access
 import Bytes
 import Config
 import Control
+import Crypto
 import Daemon
 import FanOut
 import Log
@@ -73,7 +74,7 @@ final class Server {
             throw Failure(.usage, error.description)
         }
         tunnels = TunnelTable(halfOpenLimit: configuration.rtsp.maximumHalfOpenTunnels)
-        security = try configuration.tls.map { try Security($0, log) }
+        if let tls = configuration.tls { security = try Self.security(tls, log) }
         if !configuration.rtsp.requiresEncryption { plain = try listen("rtsp", address) }
         if security != nil {
             var address = address
@@ -354,11 +355,19 @@ final class Server {
         for output in tunnels.expired(at: loop.now) { clients[output]?.close("no POST for the tunnel") }
     }
 
+    private static func security(_ configuration: TLSConfiguration, _ log: Logger) throws -> Security {
+        do throws(TLSError) {
+            return try Security(certificate: configuration.certificate, key: configuration.key, log)
+        } catch {
+            throw Failure(.usage, "[tls] \(error)")
+        }
+    }
+
     /// Shows new clients the certificate that the files have now; if they are no good, the old one stays.
     private func renewSecurity() {
         guard let configuration = context.configuration.tls else { return }
         do {
-            security = try Security(configuration, log)
+            security = try Self.security(configuration, log)
         } catch {
             log.error("the old certificate stays in use", ["error": "\(error)"])
         }

@@ -6,6 +6,29 @@ extension ConfigSchema {
     static let webKeys = [
         ConfigKey(
             .fixed("http"),
+            "tls_port",
+            .integer(0...65_535),
+            "8443",
+            "The TCP port of HTTPS, which is listened on if [tls] has a certificate; 0 takes a free one."
+        ),
+        ConfigKey(
+            .fixed("http"),
+            "encryption",
+            .choice(["optional", "required"]),
+            "optional",
+            .live,
+            "Required sends who asks without TLS from another machine to the TLS port; it needs a certificate in [tls]."
+        ),
+        ConfigKey(
+            .fixed("http"),
+            "hsts",
+            .duration(.zero...(.seconds(63_072_000))),
+            "0s",
+            .live,
+            "For how long browsers are told to come by TLS only; they hold to it even if the certificate is taken away."
+        ),
+        ConfigKey(
+            .fixed("http"),
             "hosts",
             .text,
             "none",

@@ -160,6 +160,12 @@ package struct RTSPConfiguration: Sendable, Equatable {
 
 /// `[http]`.
 package struct HTTPConfiguration: Sendable, Equatable {
+    /// 0: a free one.
+    package let tlsPort: UInt16
+    /// True: who asks without TLS from another machine is sent to the TLS port.
+    package let redirectsToTLS: Bool
+    /// For how long browsers are told to use TLS only; zero: they are not told.
+    package let strictTransport: Duration
     package let isEnabled: Bool
     /// An IP address.
     package let listen: String

@@ -52,6 +52,10 @@ extension Configuration {
                 section: "http", key: "websocket_port", isOpen: http.isEnabled && http.webSocketPort != 0,
                 address: http.listen, port: http.webSocketPort
             ),
+            (
+                section: "http", key: "tls_port", isOpen: http.isEnabled && tls != nil, address: http.listen,
+                port: http.tlsPort
+            ),
         ]
         for (index, listener) in listeners.enumerated() where listener.isOpen {
             if listener.key == "port", authentication == .on, !isLoopback(listener.address),
@@ -84,6 +88,7 @@ extension Configuration {
             let missing = key.isEmpty ? "key" : "certificate"
             table.report("tls", certificate.isEmpty ? "key" : "certificate", "[tls] needs a \(missing), too")
         }
+        checkRedirection(&table)
         if rtsp.isEnabled, rtsp.requiresEncryption, tls == nil {
             table.report(
                 "rtsp",
@@ -91,6 +96,11 @@ extension Configuration {
                 "encryption = required in [rtsp] needs certificate and key in [tls]"
             )
         }
+    }
+
+    private func checkRedirection(_ table: inout ConfigTable) {
+        guard http.isEnabled, http.redirectsToTLS, tls == nil else { return }
+        table.report("http", "encryption", "encryption = required in [http] needs certificate and key in [tls]")
     }
 
     private func isLoopback(_ address: String) -> Bool {
@@ -245,6 +255,9 @@ extension RTSPConfiguration {
 
 extension HTTPConfiguration {
     fileprivate init(_ table: ConfigTable) {
+        tlsPort = UInt16(table.integer("http", "tls_port"))
+        redirectsToTLS = table.text("http", "encryption") == "required"
+        strictTransport = table.duration("http", "hsts")
         isEnabled = table.boolean("http", "enabled")
         listen = table.text("http", "listen")
         port = UInt16(table.integer("http", "port"))

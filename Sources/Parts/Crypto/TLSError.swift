@@ -12,6 +12,9 @@ package struct TLSError: Error, Sendable, Equatable {
     /// True if the peer's certificate is not one that authorities vouch for.
     package var isAboutTrust = false
 
+    /// True if the peer began with an HTTP request where TLS was expected.
+    package var isPlainHTTP: Bool { reason == "http request" }
+
     package init(_ operation: String, _ reason: String) {
         self.operation = operation
         self.reason = reason

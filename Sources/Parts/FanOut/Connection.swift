@@ -46,6 +46,9 @@ package final class Connection {
     /// So the images stay what all clients share. Counts for what is sent after it was set.
     package var framing: ((Int, inout [UInt8]) -> Void)?
 
+    /// What a peer is told that does not begin with TLS but with an HTTP request; nothing if empty.
+    package var answerInTheClear: [UInt8] = []
+
     /// Who is on the other side.
     package let peer: SocketAddress
     /// True if what is sent and received is encrypted on the way.
@@ -221,6 +224,12 @@ package final class Connection {
 
     /// Sends TLS's own answers, an alert above all, and what had to wait for the handshake.
     private func afterDecrypting(_ fault: TLSError?) {
+        if let fault, fault.isPlainHTTP, !answerInTheClear.isEmpty {
+            // The alert would stand in front of it; a peer that is gone will not miss it.
+            _ = try? Socket.send(fd, answerInTheClear.span)
+            secure = nil
+            return end(.insecure(fault))
+        }
         pump()
         if let fault { end(.insecure(fault)) }
     }

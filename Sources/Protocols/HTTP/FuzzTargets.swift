@@ -54,6 +54,30 @@ package enum HTTPFuzz {
         precondition(answer != nil, "a client's answer is read back")
     }
 
+    /// Reads `bytes`, up to a zero, as a Range field, the rest as tags and dates, and answers with what they leave.
+    package static func conditions(_ bytes: Span<UInt8>) {
+        var all: [UInt8] = []
+        for index in bytes.indices { all.append(bytes[index]) }
+        let parts = all.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+        var head = RequestHead(method: .get, target: .root, version: .http11, fields: HeaderFields())
+        for (name, part) in zip(["range", "if-none-match", "if-range"], parts) {
+            try? head.fields.append(parsing: (Array("\(name): ".utf8) + part)[...])
+        }
+        let content = (0..<256).map { UInt8($0) }
+        let validators = Validators(tag: EntityTag("a"), modified: 784_111_777)
+        let response = Response(content, validators: validators, fields: [], to: head)
+        guard case .bytes(let body) = response.body else { preconditionFailure("the body is there") }
+        if response.status == .ok { precondition(body == content, "the whole") }
+        for length in [0, 1, 256, Int.max] {
+            guard case .parts(let ranges) = RangeRequest(parsing: head.fields["range"], length: length) else {
+                continue
+            }
+            precondition(ranges.count <= RangeRequest.countLimit, "ranges over their limit")
+            precondition(ranges.reduce(0) { $0 + $1.count } <= length, "more than the whole")
+            precondition(ranges.allSatisfy { !$0.isEmpty && $0.lowerBound >= 0 && $0.upperBound <= length }, "inside")
+        }
+    }
+
     private static func check(_ field: AuthenticationField) {
         precondition(field.parameters.count <= AuthenticationField.parameterLimit, "parameters over their limit")
         precondition(field.token == nil || field.parameters.isEmpty, "a token and parameters")

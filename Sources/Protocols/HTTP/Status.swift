@@ -11,6 +11,7 @@ package enum Status: Int, Sendable {
     case partialContent = 206
     case seeOther = 303
     case notModified = 304
+    case permanentRedirect = 308
     case badRequest = 400
     case unauthorized = 401
     case forbidden = 403
@@ -18,6 +19,7 @@ package enum Status: Int, Sendable {
     case methodNotAllowed = 405
     case requestTimeout = 408
     case conflict = 409
+    case preconditionFailed = 412
     case contentTooLarge = 413
     case targetTooLong = 414
     case unsupportedMediaType = 415
@@ -43,6 +45,7 @@ package enum Status: Int, Sendable {
         case .noContent: "No Content"
         case .partialContent: "Partial Content"
         case .seeOther: "See Other"
+        case .permanentRedirect: "Permanent Redirect"
         case .notModified: "Not Modified"
         case .badRequest: "Bad Request"
         case .unauthorized: "Unauthorized"
@@ -51,6 +54,7 @@ package enum Status: Int, Sendable {
         case .methodNotAllowed: "Method Not Allowed"
         case .requestTimeout: "Request Timeout"
         case .conflict: "Conflict"
+        case .preconditionFailed: "Precondition Failed"
         case .contentTooLarge: "Content Too Large"
         case .targetTooLong: "URI Too Long"
         case .unsupportedMediaType: "Unsupported Media Type"

@@ -28,6 +28,11 @@ package struct Target: Sendable, Equatable {
     /// True for the `*` of `OPTIONS *`.
     package private(set) var isServer = false
 
+    /// The path `/`.
+    static let root = Target()
+
+    private init() {}
+
     /// Parses origin form, absolute form or the asterisk.
     ///
     /// - Throws: 400 for anything else and for a path that is not safe.
@@ -47,6 +52,32 @@ package struct Target: Sendable, Equatable {
 
     /// The path joined again; its segments hold no slash.
     package var path: String { "/" + segments.joined(separator: "/") }
+
+    /// Path and query as they are written on the wire, decoding to the same.
+    package var encoded: String {
+        var text = "/" + segments.map { Self.encode($0) }.joined(separator: "/")
+        for (index, item) in query.enumerated() {
+            text += (index == 0 ? "?" : "&") + Self.encode(item.name)
+            if !item.value.isEmpty { text += "=" + Self.encode(item.value) }
+        }
+        return text
+    }
+
+    /// Writes all but the unreserved characters as `%XX` (RFC 3986 §2.3).
+    private static func encode(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                bytes.append(byte)
+            default: bytes += [Syntax.percent, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     /// The value of the first query item called `name`.
     package subscript(_ name: String) -> String? { query.first { $0.name == name }?.value }

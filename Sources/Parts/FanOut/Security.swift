@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server's certificate and key, and what encrypts a connection with them.
+// A server's certificate and key, and what encrypts a connection with them.
 
-import Config
-import Crypto
-import Daemon
-import Log
+package import Crypto
+package import Log
 
 /// Encrypts the connections that begin while it is in use.
-final class Security {
+package final class Security {
     private let context: TLSContext
     private let log: Logger
 
-    /// Reads the files that `[tls]` names.
+    /// Reads the PEM files that `[tls]` names.
+    ///
+    /// - Parameter protocols: what ALPN offers, the dearest first (RFC 7301).
     /// - Throws: which of them is no good, and why; there is no going on without.
-    init(_ configuration: TLSConfiguration, _ log: Logger) throws {
+    package init(
+        certificate: String,
+        key: String,
+        protocols: [String] = [],
+        _ log: Logger
+    ) throws(TLSError) {
         self.log = log
-        do throws(TLSError) {
-            context = try TLSContext.server(certificate: configuration.certificate, key: configuration.key)
-        } catch {
-            throw Failure(.usage, "[tls] \(error)")
-        }
+        context = try TLSContext.server(certificate: certificate, key: key, protocols: protocols)
         if let facts = context.certificate, let problem = facts.problem {
             log.warn(
                 "clients that check will refuse the certificate",
-                ["file": configuration.certificate, "subject": facts.subject, "problem": problem]
+                ["file": certificate, "subject": facts.subject, "problem": problem]
             )
         }
     }
 
     /// What encrypts one connection; nil if there is no memory for it.
-    func engine() -> TLSEngine? {
+    package func engine() -> TLSEngine? {
         do throws(TLSError) {
             return try TLSEngine(context)
         } catch {

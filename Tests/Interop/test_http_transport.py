@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+# HTTPS, ranges and conditions, with curl and openssl; certificates renewed under viewers.
+
+import pathlib
+import socket
+import ssl
+import subprocess
+import tempfile
+
+from . import clients, settings
+from .apus import Apus, free_port
+from .case import SharedSuite
+from .test_tls import make_certificate
+
+
+def config(certificate, key, port):
+    return f"""
+[camera.cam]
+source = pattern:?size=320x240&fps=25
+
+[tls]
+certificate = {certificate}
+key = {key}
+
+[rtsp]
+enabled = no
+
+[http]
+tls_port = {port}
+hsts = 60s
+"""
+
+
+class TransportTest(SharedSuite):
+    """One camera over HTTP and HTTPS."""
+
+    @classmethod
+    def make_apus(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="apus-https-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.certificate, cls.key = make_certificate(pathlib.Path(cls.folder.name))
+        cls.port = free_port()
+        return Apus(config=config(cls.certificate, cls.key, cls.port))
+
+    def url(self, path):
+        return f"https://localhost:{self.port}{path}"
+
+    def curl(self, url, *options):
+        """The answer's status, its head's lines, and its body."""
+        command = [settings.need("curl", "curl"), "-sS", "-i", "--cacert", str(self.certificate), "-m", "10"]
+        done = subprocess.run([*command, *options, url], capture_output=True, timeout=20)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        return int(lines[0].split()[1]), [line.lower() for line in lines[1:]], body
+
+    def openssl(self, *options):
+        program = settings.need("openssl", "openssl")
+        command = [program, "s_client", "-connect", f"127.0.0.1:{self.port}", *options]
+        done = subprocess.run([str(word) for word in command], input="", capture_output=True, text=True, timeout=20)
+        return done.stdout + done.stderr, done.returncode
+
+    def context(self):
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def shown(self):
+        return ssl.get_server_certificate(("127.0.0.1", self.port))
+
+    def test_curl_trusts_the_certificate_and_gets_the_page_and_a_snapshot(self):
+        status, lines, body = self.curl(self.url("/"))
+        picture = self.curl(self.url("/cam/snapshot.jpg"))
+
+        self.assertEqual(status, 200)
+        self.assertIn(b"<html", body)
+        self.assertIn("strict-transport-security: max-age=60", lines)
+        self.assertEqual((picture[0], picture[2][:2]), (200, b"\xff\xd8"))
+
+    def test_no_hsts_over_plain_http(self):
+        _, lines, _ = self.curl(self.apus.http("/"))
+
+        self.assertFalse([line for line in lines if line.startswith("strict-transport")])
+
+    def test_both_versions_of_tls_are_spoken_and_1_1_is_refused(self):
+        for version, name in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")]:
+            said, code = self.openssl(version)
+            self.assertEqual(code, 0, said)
+            self.assertIn(name, said)
+        said, code = self.openssl("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
+        self.assertNotEqual(code, 0, said)
+
+    def test_alpn_chooses_http_1_1(self):
+        said, _ = self.openssl("-alpn", "h2,http/1.1")
+        self.assertIn("ALPN protocol: http/1.1", said)
+
+    def test_a_plain_request_on_the_tls_port_is_told(self):
+        status, _, body = self.curl(f"http://127.0.0.1:{self.port}/")
+
+        self.assertEqual(status, 400)
+        self.assertIn(b"https://", body)
+
+    def test_mjpeg_over_tls_goes_on_while_the_certificate_is_renewed(self):
+        before = self.shown()
+        with socket.create_connection(("127.0.0.1", self.port), 5) as plain:
+            with self.context().wrap_socket(plain, server_hostname="localhost") as viewer:
+                viewer.settimeout(5)
+                viewer.sendall(b"GET /cam/mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.pictures(viewer, 10)
+                make_certificate(pathlib.Path(self.folder.name))
+                self.assertEqual(self.shown(), before)
+                clients.run([settings.PROGRAMS / "apus", "config", "reload", "--run-dir", self.apus.run_dir], 20)
+                self.assertNotEqual(self.shown(), before)
+                self.pictures(viewer, 10)
+
+    def test_ranges_of_a_file(self):
+        url = self.apus.http("/app.js")
+        whole = self.curl(url)[2]
+
+        for wanted, expected in [("0-9", whole[:10]), ("-7", whole[-7:]), ("5-", whole[5:])]:
+            status, _, body = self.curl(url, "-r", wanted)
+            self.assertEqual((status, body), (206, expected), wanted)
+        status, lines, body = self.curl(url, "-r", "0-3,10-13")
+        self.assertEqual(status, 206)
+        self.assertTrue([line for line in lines if line.startswith("content-type: multipart/byteranges")], lines)
+        self.assertEqual(body.count(b"Content-Range: bytes "), 2)
+        status, lines, _ = self.curl(url, "-r", f"{len(whole)}-")
+        self.assertEqual(status, 416)
+        self.assertIn(f"content-range: bytes */{len(whole)}", lines)
+
+    def test_conditions(self):
+        url = self.apus.http("/app.js")
+        tag = next(line for line in self.curl(url)[1] if line.startswith("etag: ")).split(" ", 1)[1]
+
+        self.assertEqual(self.curl(url, "-H", f"If-None-Match: {tag}")[0], 304)
+        self.assertEqual(self.curl(url, "-H", 'If-None-Match: "other"')[0], 200)
+        self.assertEqual(self.curl(url, "-H", 'If-Match: "other"')[0], 412)
+        self.assertEqual(self.curl(url, "-r", "0-1", "-H", f"If-Range: {tag}")[0], 206)
+        self.assertEqual(self.curl(url, "-r", "0-1", "-H", 'If-Range: "other"')[0], 200)
+
+    def pictures(self, viewer, count):
+        """Reads until so many pictures have begun."""
+        data = b""
+        while data.count(b"X-Timestamp") < count:
+            piece = viewer.recv(65536)
+            self.assertTrue(piece, "the viewer was disconnected")
+            data += piece
