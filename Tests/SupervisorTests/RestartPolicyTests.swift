@@ -11,7 +11,7 @@ struct RestartPolicyTests {
     func growth() {
         var policy = RestartPolicy()
 
-        let delays = (0..<6).map { _ in policy.ended(afterRunning: .seconds(1), jitter: 0.5).milliseconds }
+        let delays = (0..<6).map { _ in policy.ended(afterRunning: .zero, jitter: 0.5).milliseconds }
 
         #expect(delays == [0, 250, 500, 1000, 2000, 4000])
     }
@@ -26,13 +26,22 @@ struct RestartPolicyTests {
         #expect(policy.ended(afterRunning: .zero, jitter: 0) == RestartPolicy.longestDelay * 3 / 4)
     }
 
-    @Test("a healthy minute makes the next restart immediate again")
+    @Test("the time that a process ran counts towards its pause")
+    func spacing() {
+        var policy = RestartPolicy()
+        for _ in 0..<3 { _ = policy.ended(afterRunning: .zero, jitter: 0.5) }
+
+        #expect(policy.ended(afterRunning: .milliseconds(400), jitter: 0.5) == .milliseconds(600))
+        #expect(policy.ended(afterRunning: .seconds(3), jitter: 0.5) == .zero)
+    }
+
+    @Test("a healthy run makes the next restart immediate again")
     func reset() {
         var policy = RestartPolicy()
         for _ in 0..<5 { _ = policy.ended(afterRunning: .seconds(2), jitter: 0.5) }
         #expect(policy.isCrashLooping)
 
-        let delay = policy.ended(afterRunning: .seconds(60), jitter: 0.5)
+        let delay = policy.ended(afterRunning: .seconds(10), jitter: 0.5)
 
         #expect(delay == .zero)
         #expect(!policy.isCrashLooping)
@@ -41,10 +50,10 @@ struct RestartPolicyTests {
     @Test("four failures in a row are no crash loop, five are")
     func crashLoop() {
         var policy = RestartPolicy()
-        for _ in 0..<4 { _ = policy.ended(afterRunning: .seconds(59), jitter: 0.5) }
+        for _ in 0..<4 { _ = policy.ended(afterRunning: .seconds(9), jitter: 0.5) }
         #expect(!policy.isCrashLooping)
 
-        _ = policy.ended(afterRunning: .seconds(59), jitter: 0.5)
+        _ = policy.ended(afterRunning: .seconds(9), jitter: 0.5)
 
         #expect(policy.isCrashLooping)
     }

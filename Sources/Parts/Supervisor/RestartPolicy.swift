@@ -3,14 +3,14 @@
 
 import Bytes
 
-/// Spaces out the restarts of one process: the first at once, then longer and longer, until it has been well for long.
+/// Spaces out the starts of one process: the first again at once, then longer and longer, until it has been well.
 package struct RestartPolicy: Sendable {
-    /// The second restart in a row waits so long, each later one twice as long as the one before.
+    /// The second restart in a row comes so long after the start before, each later one twice as long as the last.
     package static let firstDelay = Duration.milliseconds(250)
-    /// No restart waits longer.
+    /// No two starts lie further apart.
     package static let longestDelay = Duration.seconds(30)
-    /// A process that ran for so long starts over with an immediate restart.
-    package static let healthyTime = Duration.seconds(60)
+    /// A process that ran for so long did its job, whatever ended it, and is there again at once.
+    package static let healthyTime = Duration.seconds(10)
     /// So many failures in a row are a crash loop.
     package static let crashLoopCount = 5
 
@@ -32,6 +32,8 @@ package struct RestartPolicy: Sendable {
         guard failures > 1 else { return .zero }
         let doublings = min(failures - 2, 16)
         let delay = min(Self.firstDelay * (1 << doublings), Self.longestDelay)
-        return .nanoseconds(Int64(Double(delay.nanoseconds) * (0.75 + 0.5 * min(1, max(0, jitter)))))
+        let spacing = Duration.nanoseconds(Int64(Double(delay.nanoseconds) * (0.75 + 0.5 * min(1, max(0, jitter)))))
+        // The time that it ran is a pause already.
+        return max(.zero, spacing - time)
     }
 }
