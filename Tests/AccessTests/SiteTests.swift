@@ -104,15 +104,42 @@ struct SiteTests {
         #expect(open.friend("http://evil") != nil)
     }
 
-    @Test("a WebSocket is opened by our pages, also on another port, and by friends")
-    func webSockets() throws {
-        for (origin, isOpened) in [
-            ("http://a:8080", true), ("http://a", true), ("https://friend.example:8443", true), ("http://evil", false),
-            ("null", false), ("http://a.evil", false),
-        ] {
-            #expect(site.mayOpenWebSocket(try fields(["host: a:8765", "origin: \(origin)"])) == isOpened, "\(origin)")
-        }
+    @Test(
+        "a WebSocket is opened by our pages and by friends; pages of other ports where that is meant",
+        arguments: [
+            // host, origin, may it, may it where any port is let in
+            ("a:8080", "http://a:8080", true, true), ("a:8080", "http://A:8080", true, true),
+            ("a", "http://a", true, true), ("a:80", "http://a", true, true), ("a", "http://a:80", true, true),
+            ("a", "https://a", true, true), ("a:443", "https://a", true, true), ("a", "https://a:443", true, true),
+            ("a:443", "http://a", false, true), ("a:80", "https://a", false, true),
+            ("a", "http://a:8080", false, true), ("a:8080", "http://a", false, true),
+            ("a:8080", "http://a:8081", false, true), ("a:8080", "https://a:8080", true, true),
+            ("[::1]:8080", "http://[::1]:8080", true, true), ("[::1]:8080", "http://[::1]", false, true),
+            ("[::1]:8080", "http://[::2]:8080", false, false),
+            ("127.0.0.1:33961", "http://127.0.0.1:33961.evil.example", false, false),
+            ("127.0.0.1:33961", "http://127.0.0.1:33961@evil.example", false, false),
+            ("127.0.0.1:33961", "http://127.0.0.1:+33961", false, false), ("a:8080", "http://a:", false, true),
+            ("a:8080", "http://a:80800", false, false), ("a:8080", "http://a:8080/", false, false),
+            ("a:8080", "http://a.evil:8080", false, false), ("a:8080", "http://evil", false, false),
+            ("a:8080", "null", false, false), ("a:8080", "", false, false), ("a:8080", "http://", false, false),
+            ("a:8080", "ws://a:8080", false, false), ("a:8080", "file://a:8080", false, false),
+            ("[::1", "http://[::1", false, false), ("[::1]x", "http://[::1]x", false, false),
+            ("a:8080", "https://friend.example:8443", true, true), ("a:8080", "https://friend.example", false, false),
+        ]
+    )
+    func webSockets(_ host: String, _ origin: String, _ isOpened: Bool, _ isOpenedFromAnyPort: Bool) throws {
+        let fields = try fields(["host: \(host)", "origin: \(origin)"])
+
+        #expect(site.mayOpenWebSocket(fields) == isOpened)
+        #expect(site.mayOpenWebSocket(fields, fromAnyPort: true) == isOpenedFromAnyPort)
+    }
+
+    @Test("a program opens a WebSocket, and a page that its browser knows to be ours behind a proxy")
+    func webSocketsWithoutOrigin() throws {
         #expect(site.mayOpenWebSocket(try fields(["host: a"])))
+        let proxied = ["host: inner:8080", "origin: https://outer"]
+        #expect(site.mayOpenWebSocket(try fields(proxied + ["sec-fetch-site: same-origin"])))
+        #expect(try !site.mayOpenWebSocket(fields(proxied + ["sec-fetch-site: same-site"])))
     }
 
     @Test("what a page asks for is told from what is typed, and from programs")

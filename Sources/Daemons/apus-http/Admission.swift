@@ -28,7 +28,9 @@ extension Server {
             exchange.refuse(problem.hasPrefix("Content-Type") ? .unsupportedMediaType : .forbidden, problem)
             return false
         }
-        if head.fields["upgrade"] != nil, !gate.site.mayOpenWebSocket(head.fields) {
+        // The page of reCamera's clients is another server's, on this machine or not.
+        let isElsewhere = exchange.client.isOnSocketPort
+        if head.fields["upgrade"] != nil, !gate.site.mayOpenWebSocket(head.fields, fromAnyPort: isElsewhere) {
             exchange.refuse(.forbidden, "a page of another site asks for this; allow_origin in [http] lets a site in")
             return false
         }

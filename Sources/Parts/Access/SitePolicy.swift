@@ -94,7 +94,7 @@ package struct SitePolicy: Sendable, Equatable {
 
     private func source(origin: String?, host: String?) -> Source {
         guard let origin else { return .program }
-        if let host, let authority = Self.authority(origin), authority == Self.withoutDefaultPort(host.lowercased()) {
+        if let host = host.flatMap({ Authority($0) }), let page = Authority(origin: origin), page.isOrigin(of: host) {
             return .own
         }
         return friend(origin).map { .friend($0) } ?? .foreign
@@ -105,15 +105,19 @@ package struct SitePolicy: Sendable, Equatable {
         origins.contains(origin) || origins.contains("*") ? origin : nil
     }
 
-    /// True if a page may open a WebSocket: one of ours, also on another port of this host, or a friend's.
+    /// True if a page may open a WebSocket: one of ours, or a friend's.
     ///
     /// A browser lets every page open every WebSocket, and lets it read everything.
-    package func mayOpenWebSocket(_ fields: HeaderFields) -> Bool {
-        guard let origin = fields["origin"]?.lowercased() else { return true }
-        if let host = fields["host"], let authority = Self.authority(origin), Self.name(authority) == Self.name(host) {
-            return true
+    /// - Parameter anyPort: pages of this host's other ports may as well, for clients whose page is served elsewhere.
+    package func mayOpenWebSocket(_ fields: HeaderFields, fromAnyPort anyPort: Bool = false) -> Bool {
+        switch source(fields) {
+        case .program, .own, .friend: return true
+        case .foreign:
+            guard anyPort, let host = fields["host"].flatMap({ Authority($0) }),
+                let page = fields["origin"].flatMap({ Authority(origin: $0) })
+            else { return false }
+            return page.name == host.name
         }
-        return friend(origin) != nil
     }
 
     /// Why a request that changes something is refused; nil if it is not.
@@ -153,18 +157,58 @@ package struct SitePolicy: Sendable, Equatable {
     package static func mediaType(_ value: String?) -> String {
         String((value ?? "").lowercased().prefix { $0 != ";" && $0 != " " && $0 != "\t" })
     }
+}
 
-    private static func authority(_ origin: String) -> String? {
-        for (scheme, port) in [("http://", ":80"), ("https://", ":443")] where origin.hasPrefix(scheme) {
-            let authority = origin.dropFirst(scheme.utf8.count)
-            return String(authority.hasSuffix(port) ? authority.dropLast(port.utf8.count) : authority)
+/// A host with its port, as `Host` and `Origin` have it.
+private struct Authority {
+    /// In lower case; an IPv6 address with its brackets.
+    let name: String
+    /// Nil for the scheme's own.
+    let port: UInt16?
+
+    /// Reads `name`, `name:port` or `[address]:port`; nil if it is anything else.
+    init?(_ text: some StringProtocol) {
+        let text = text.lowercased()
+        var end = text.firstIndex(of: ":") ?? text.endIndex
+        if text.hasPrefix("[") {
+            guard let bracket = text.firstIndex(of: "]") else { return nil }
+            end = text.index(after: bracket)
+        }
+        name = String(text[..<end])
+        guard !name.isEmpty else { return nil }
+        let rest = text[end...]
+        if rest.isEmpty || rest == ":" {
+            port = nil
+            return
+        }
+        guard rest.first == ":", rest.dropFirst().allSatisfy({ $0.isASCII && $0.isNumber }),
+            let number = UInt16(rest.dropFirst()), number != 0
+        else { return nil }
+        port = number
+    }
+
+    /// Reads an origin; what it leaves out of its port is filled in. Nil if it is not one of the web.
+    init?(origin: String) {
+        let origin = origin.lowercased()
+        for (scheme, port) in [("http://", UInt16(80)), ("https://", 443)] where origin.hasPrefix(scheme) {
+            guard let authority = Authority(origin.dropFirst(scheme.utf8.count)) else { return nil }
+            self.init(name: authority.name, port: authority.port ?? port)
+            return
         }
         return nil
     }
 
-    private static func withoutDefaultPort(_ host: String) -> String {
-        for port in [":80", ":443"] where host.hasSuffix(port) { return String(host.dropLast(port.utf8.count)) }
-        return host
+    private init(name: String, port: UInt16?) {
+        self.name = name
+        self.port = port
+    }
+
+    /// True if this origin's pages come from that host.
+    ///
+    /// A host without a port has that of its scheme, and which one that is only a proxy in front may know.
+    func isOrigin(of host: Authority) -> Bool {
+        guard name == host.name else { return false }
+        return host.port.map { $0 == port } ?? (port == 80 || port == 443)
     }
 }
 
