@@ -20,6 +20,8 @@ from .mjpeg_client import MJPEGClient
 from .rtsp_client import RTSPClient
 from .test_takeover import DatagramClient
 from .tunnel_client import TunnelledClient, WebSocketClient
+from .websocket_client import BINARY
+from .websocket_client import WebSocketClient as FrameSocket
 
 # How long faults happen, in seconds; `make chaos` has ten minutes of them.
 SECONDS = int(os.environ.get("APUS_CHAOS", "60"))
@@ -100,6 +102,27 @@ class Pictures(MJPEGClient):
         self.__exit__()
 
 
+class Messages(FrameSocket):
+    """Coded frames, or fragments, over WebSocket."""
+
+    def __init__(self, port, path):
+        super().__init__(port, path, timeout=10)
+        self.times, self.ended = [], None
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
+
+    def collect(self):
+        try:
+            while True:
+                if self.message().opcode == BINARY:
+                    self.times.append(time.monotonic())
+        except Exception as error:
+            self.ended = error
+
+    def arrived(self):
+        return list(self.times)
+
+
 class ChaosTest(SharedSuite):
     @classmethod
     def make_apus(cls):
@@ -144,8 +167,11 @@ class ChaosTest(SharedSuite):
             ]:
                 join = rtsp(kind)
                 players.append(Player(name, camera, lambda join=join, address=address: join(address)))
-            path = f"/{camera}/mjpeg"
-            players.append(Player("mjpeg", camera, lambda path=path: Pictures(self.apus.http_port, path)))
+            for name, kind in [("mjpeg", Pictures), ("ws", Messages), ("mse", Messages)]:
+                path = f"/{camera}/{name}"
+                players.append(
+                    Player(name, camera, lambda kind=kind, path=path: kind(self.apus.http_port, path))
+                )
         return players
 
     # Faults: each does its harm at once, and gives what has to be told of it.
