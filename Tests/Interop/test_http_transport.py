@@ -112,7 +112,7 @@ class TransportTest(SharedSuite):
                 self.pictures(viewer, 10)
 
     def test_ranges_of_a_file(self):
-        url = self.apus.http("/app.js")
+        url = self.apus.http("/web/app.js")
         whole = self.curl(url)[2]
 
         for wanted, expected in [("0-9", whole[:10]), ("-7", whole[-7:]), ("5-", whole[5:])]:
@@ -127,7 +127,7 @@ class TransportTest(SharedSuite):
         self.assertIn(f"content-range: bytes */{len(whole)}", lines)
 
     def test_conditions(self):
-        url = self.apus.http("/app.js")
+        url = self.apus.http("/web/app.js")
         tag = next(line for line in self.curl(url)[1] if line.startswith("etag: ")).split(" ", 1)[1]
 
         self.assertEqual(self.curl(url, "-H", f"If-None-Match: {tag}")[0], 304)
