@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
 from . import clients, settings
 from .apus import Apus, free_port
@@ -135,6 +136,72 @@ class TransportTest(SharedSuite):
         self.assertEqual(self.curl(url, "-H", 'If-Match: "other"')[0], 412)
         self.assertEqual(self.curl(url, "-r", "0-1", "-H", f"If-Range: {tag}")[0], 206)
         self.assertEqual(self.curl(url, "-r", "0-1", "-H", 'If-Range: "other"')[0], 200)
+
+    def test_a_client_that_shuts_its_side_gets_its_whole_answer(self):
+        request = b"GET /web/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        whole = self.curl(self.apus.http("/web/app.js"))[2]
+        with socket.create_connection(("127.0.0.1", self.apus.http_port), 5) as plain:
+            # More than one, whose answers the socket's buffer does not hold.
+            plain.sendall(request * 20)
+            plain.shutdown(socket.SHUT_WR)
+            answers = self.everything(plain)
+        self.assertEqual(answers.count(whole), 20)
+
+        with socket.create_connection(("127.0.0.1", self.port), 5) as plain:
+            with self.context().wrap_socket(plain, server_hostname="localhost") as secure:
+                secure.sendall(request)
+                # Not the method of SSLSocket, which ends TLS in both directions.
+                socket.socket.shutdown(secure, socket.SHUT_WR)
+                self.assertTrue(self.everything(secure).endswith(whole))
+
+    def test_a_goodbye_of_tls_leaves_the_answer_whole(self):
+        whole = self.curl(self.apus.http("/web/app.js"))[2]
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        engine = self.context().wrap_bio(received, sent, server_hostname="localhost")
+        data = b""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as plain:
+            def exchange(work):
+                while True:
+                    try:
+                        return work()
+                    except ssl.SSLWantReadError:
+                        plain.sendall(sent.read())
+                        received.write(plain.recv(65536))
+
+            exchange(engine.do_handshake)
+            engine.write(b"GET /web/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try:
+                engine.unwrap()
+            except ssl.SSLWantReadError:
+                pass
+            while not data.endswith(whole):
+                piece = exchange(lambda: engine.read(65536))
+                self.assertTrue(piece, "the answer is cut off")
+                data += piece
+
+    def test_a_viewer_that_sends_no_more_has_gone(self):
+        with socket.create_connection(("127.0.0.1", self.apus.http_port), 5) as viewer:
+            viewer.sendall(b"GET /cam/mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.pictures(viewer, 1)
+            viewer.shutdown(socket.SHUT_WR)
+            self.everything(viewer)
+
+    def test_who_does_not_shake_hands_has_to_go(self):
+        with socket.create_connection(("127.0.0.1", self.port), 5) as silent:
+            silent.settimeout(14)
+            begin = time.monotonic()
+            self.everything(silent)
+            self.assertGreater(time.monotonic() - begin, 8)
+
+    def everything(self, peer):
+        """What comes until the other side closes."""
+        data = b""
+        try:
+            while piece := peer.recv(65536):
+                data += piece
+        except (ssl.SSLEOFError, ConnectionResetError):
+            pass
+        return data
 
     def pictures(self, viewer, count):
         """Reads until so many pictures have begun."""

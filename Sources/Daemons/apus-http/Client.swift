@@ -18,16 +18,22 @@ final class Client {
     var access: AccessSession
     /// True for who came to the port for reCamera's clients.
     var isOnSocketPort = false
-    /// What the connection speaks.
-    private(set) var wire: (any Wire)?
+    /// True for who is only told that there are too many.
+    var isTurnedAway = false
+    /// What the connection speaks; nil until that is known.
+    private var wire: (any Wire)?
+    private let began: Instant
 
     /// A client that takes nothing of what waits for it for this long has to go.
     static let stallTimeout = Duration.seconds(30)
+    /// TLS has to be agreed on after this long; who is turned away has to be gone.
+    static let handshakeTimeout = Duration.seconds(10)
 
     init(_ id: Int, _ connection: Connection, _ server: Server) {
         self.id = id
         self.connection = connection
         self.server = server
+        began = server.loop.now
         access = AccessSession(
             host: connection.peer.host,
             isPrivate: connection.peer.isLoopback || connection.isEncrypted,
@@ -40,8 +46,9 @@ final class Client {
 
     /// Starts to serve.
     func start() throws(SystemError) {
-        wire = HTTP1Wire(self)
-        connection.onInput = { [unowned self] in wire?.takeInput() }
+        if !connection.isEncrypted { wire = HTTP1Wire(self) }
+        connection.onInput = { [unowned self] in takeInput() }
+        connection.onInputEnd = { [unowned self] in wire?.goesOnWithoutInput() ?? false }
         connection.nextImage = { [unowned self] in wire?.nextImage() }
         connection.onClose = { [unowned self] reason in
             wire?.ended(reason.description)
@@ -50,9 +57,21 @@ final class Client {
         try connection.start()
     }
 
+    /// Takes what has been received.
+    func takeInput() {
+        // Whoever says something has been through the handshake.
+        if wire == nil { wire = HTTP1Wire(self) }
+        wire?.takeInput()
+    }
+
     /// Ends what has taken too long.
     func checkTime(_ now: Instant) {
+        if now - began > Self.handshakeTimeout {
+            if isTurnedAway { return close("there are too many clients") }
+            if connection.isShakingHands { return close("the TLS handshake takes too long") }
+        }
         if connection.isStalled(for: Self.stallTimeout) { return close("the client takes nothing") }
+        if wire == nil, now - began > ServerConnection.idleTimeout { return close("idle") }
         wire?.checkTime(now)
         recheck()
     }

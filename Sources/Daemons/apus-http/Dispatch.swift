@@ -17,6 +17,10 @@ extension Server {
             "request",
             ["client": exchange.client.id, "method": head.method.rawValue, "path": head.target.pathWithoutSecrets]
         )
+        if exchange.client.isTurnedAway {
+            let fields = [HeaderField("Retry-After", "10"), HeaderField("Connection", "close")]
+            return exchange.refuse(.unavailable, "there are too many clients", fields)
+        }
         if exchange.client.isOnSocketPort { return answerOnSocketPort(exchange) }
         if redirects(exchange) { return }
         let names = cameraNames

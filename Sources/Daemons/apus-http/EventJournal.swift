@@ -105,6 +105,7 @@ final class EventJournal {
 
 /// A client that is told of events: a place in the journal, which is all that it costs.
 private final class EventStream: BodySource {
+    let isEndless = true
     let kind = "events"
     var isFinished: Bool { false }
 

@@ -37,11 +37,14 @@ protocol BodySource: Activity {
     func nextImage() -> WireImage?
     /// True once no image follows. The images of a body of known length have that length together.
     var isFinished: Bool { get }
+    /// True for what goes on for as long as the client stays: one that sends no more has gone then.
+    var isEndless: Bool { get }
     /// Appends what goes out in front of the image that `nextImage` gave last, for this client alone.
     func writePrefix(into output: inout [UInt8])
 }
 
 extension BodySource {
+    var isEndless: Bool { false }
     func writePrefix(into output: inout [UInt8]) {}
 }
 
@@ -56,6 +59,7 @@ protocol UpgradedSession: BodySource {
 }
 
 extension UpgradedSession {
+    var isEndless: Bool { true }
     var isFinished: Bool { false }
 }
 
@@ -65,6 +69,8 @@ protocol Wire: AnyObject {
     var exchanges: [Exchange] { get }
     /// `connection.input` has grown.
     func takeInput()
+    /// The client sends no more; false if there is nothing to tell it any more either.
+    func goesOnWithoutInput() -> Bool
     /// What goes out next; called when everything before it has been sent.
     func nextImage() -> WireImage?
     /// Sends an answer: its head, and its body from `exchange.source` if it is not in the response.

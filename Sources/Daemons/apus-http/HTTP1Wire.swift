@@ -57,11 +57,23 @@ final class HTTP1Wire: Wire {
         if connection.input.count > Self.pipelineLimit { client.close("the client sends too much ahead") }
     }
 
+    func goesOnWithoutInput() -> Bool {
+        if upgraded != nil { return false }
+        if let exchange { return !(exchange.source?.isEndless ?? false) }
+        guard isClosing || connection.pendingBytes > 0 || !connection.input.isEmpty else { return false }
+        // There may be whole requests left; not from inside of the receiving.
+        client.server.loop.later { [weak self] in self?.goOn() }
+        return true
+    }
+
     func respond(_ response: Response, to exchange: Exchange) {
         var bytes: [UInt8] = []
         let outcome = http.respond(response, at: client.server.loop.now, date: Self.date, into: &bytes)
         isClosing = outcome.closes
         isSendingBody = outcome.bodyFollows && exchange.source != nil
+        if isSendingBody, connection.hasInputEnded, exchange.source?.isEndless ?? false {
+            return client.close("the client has gone")
+        }
         connection.sendUnframed(bytes)
         guard connection.isOpen else { return }
         if isSendingBody { connection.pump() } else { finish() }
@@ -139,6 +151,11 @@ final class HTTP1Wire: Wire {
         guard connection.isOpen else { return }
         if isClosing { return hangUp() }
         takeInput()
+        // Behind the last answer nothing can follow.
+        guard connection.hasInputEnded, exchange == nil else { return }
+        isClosing = true
+        connection.input = []
+        hangUp()
     }
 
     private func refuse(_ error: RequestError) {

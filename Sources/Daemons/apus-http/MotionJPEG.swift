@@ -70,6 +70,7 @@ extension Server {
 
 /// A client's place in a camera's pictures.
 final class Viewing: BodySource, FeedViewer {
+    let isEndless = true
     let kind = "mjpeg"
     let isWatching = true
     /// What `/state` calls the client.

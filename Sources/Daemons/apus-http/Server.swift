@@ -71,6 +71,8 @@ final class Server {
     private static let unsentLimit: Int32 = 128 << 10
     /// So many connections wait for their clients to have read the last answer.
     private static let departingLimit = 64
+    /// So many clients of HTTPS beyond the limit are told that there are too many.
+    private static let turnedAwayLimit = 8
 
     /// Starts to listen.
     init(_ context: DaemonContext) throws {
@@ -88,9 +90,14 @@ final class Server {
         }
         gate = try Gate(configuration, loop, log)
         if let tls = configuration.tls { security = try Self.security(tls, log) }
-        listener = try Self.listen(configuration.http, configuration.http.port, log, loop)
-        if security != nil { secure = try Self.listen(configuration.http, configuration.http.tlsPort, log, loop) }
-        socketListener = try Self.listenForSockets(configuration.http, log, loop)
+        listener = try Self.listen(configuration.http, configuration.http.port, key: "port", log, loop)
+        if security != nil {
+            secure = try Self.listen(configuration.http, configuration.http.tlsPort, key: "tls_port", log, loop)
+        }
+        socketListener =
+            configuration.http.webSocketPort == 0
+            ? nil
+            : try Self.listen(configuration.http, configuration.http.webSocketPort, key: "websocket_port", log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
         endpoints.add(loginEndpoints() + shareEndpoints())
@@ -159,6 +166,7 @@ final class Server {
     private static func listen(
         _ configuration: HTTPConfiguration,
         _ port: UInt16,
+        key: String,
         _ log: Logger,
         _ loop: EventLoop
     ) throws -> Listener {
@@ -168,7 +176,7 @@ final class Server {
         do throws(SystemError) {
             return try Listener(address, loop, log)
         } catch {
-            throw Failure.cannotListen("http", address, error)
+            throw Failure.cannotListen("http", key: key, address, error)
         }
     }
 
@@ -181,7 +189,7 @@ final class Server {
             try admit(socket, peer, nil)
             guard lastClient != number, let client = clients[lastClient] else { return }
             client.connection.input = Array(message)
-            client.wire?.takeInput()
+            client.takeInput()
         }
     }
 
@@ -191,9 +199,11 @@ final class Server {
         _ security: Security?,
         toSocketPort: Bool = false
     ) throws(SystemError) {
-        guard clients.count < context.configuration.http.maximumClients else {
-            log.warn("too many clients", ["peer": peer, "limit": context.configuration.http.maximumClients])
-            // Without a handshake there is no telling a client of HTTPS why.
+        let limit = context.configuration.http.maximumClients
+        // A client of HTTPS can be told only after the handshake.
+        let isTurnedAway = clients.count >= limit && security != nil && clients.count < limit + Self.turnedAwayLimit
+        if clients.count >= limit { log.warn("too many clients", ["peer": peer, "limit": limit]) }
+        guard clients.count < limit || isTurnedAway else {
             guard security == nil else { return }
             _ = try Socket.send(socket.raw, Self.full.span)
             return linger(socket)
@@ -207,6 +217,7 @@ final class Server {
         if engine != nil { connection.answerInTheClear = Self.notEncrypted }
         let client = Client(lastClient, connection, self)
         client.isOnSocketPort = toSocketPort
+        client.isTurnedAway = isTurnedAway
         try client.start()
         clients[client.id] = client
     }

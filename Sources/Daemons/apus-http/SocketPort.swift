@@ -66,22 +66,6 @@ extension Server {
         ]
     }
 
-    /// Opens the port for reCamera's clients; nil if there is to be none.
-    static func listenForSockets(_ http: HTTPConfiguration, _ log: Logger, _ loop: EventLoop) throws -> Listener? {
-        guard http.webSocketPort != 0 else { return nil }
-        guard let address = SocketAddress(host: http.listen, port: http.webSocketPort) else {
-            throw Failure(.usage, "[http] listen = \(http.listen) is no address")
-        }
-        do throws(SystemError) {
-            return try Listener(address, loop, log)
-        } catch {
-            throw Failure(
-                .cannotListen,
-                "cannot listen on \(address): \(error.reason); set another websocket_port in [http], or 0 for none"
-            )
-        }
-    }
-
     /// Answers a request on the port for reCamera's clients: `/` and nothing else.
     func answerOnSocketPort(_ exchange: Exchange) {
         let target = exchange.request.head.target

@@ -287,7 +287,7 @@ final class Server {
         do throws(SystemError) {
             listener = try Listener(address, workers: workers, loop, log)
         } catch {
-            throw Failure.cannotListen("rtsp", address, error)
+            throw Failure.cannotListen("rtsp", key: name == "rtsps" ? "tls_port" : "port", address, error)
         }
         context.listening(name, listener.address)
         return listener

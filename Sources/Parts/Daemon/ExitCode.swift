@@ -55,13 +55,18 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         self.description = description
     }
 
-    /// A listener of `section` that could not be opened.
-    package static func cannotListen(_ section: String, _ address: SocketAddress, _ error: SystemError) -> Failure {
+    /// A listener of `section`, whose port `key` sets, that could not be opened.
+    package static func cannotListen(
+        _ section: String,
+        key: String = "port",
+        _ address: SocketAddress,
+        _ error: SystemError
+    ) -> Failure {
         let remedy =
             if error.isAddressInUse {
-                "set another port in [\(section)], or 0 for a free one"
+                "set another \(key) in [\(section)], or 0 for a free one"
             } else if error.isPermissionDenied {
-                "set a port of 1024 or more in [\(section)]"
+                "set a \(key) of 1024 or more in [\(section)]"
             } else {
                 "set another listen address in [\(section)]"
             }

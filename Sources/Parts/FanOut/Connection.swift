@@ -38,7 +38,11 @@ package final class Connection {
     package var onInput: (() -> Void)?
     /// Called once, when the connection has ended for whatever reason but `close`.
     package var onClose: ((CloseReason) -> Void)?
-    /// Gives the next image to send, nil if there is none now; then call `pump` when there is.
+    /// Called once, when the peer sends no more but may still listen; true if there still is something to tell it.
+    ///
+    /// Without it, and for false, the connection ends with what the peer sends.
+    package var onInputEnd: (() -> Bool)?
+    /// Gives the next image to send, nil if there is none now; then call `pump` when there is. May `send` instead.
     package var nextImage: (() -> WireImage?)?
 
     /// Appends what goes in front of each image and each of the owner's sends, given their length; nil for nothing.
@@ -55,6 +59,8 @@ package final class Connection {
     package let isEncrypted: Bool
     /// Bytes received and not yet taken; the owner removes what it has understood.
     package var input: [UInt8] = []
+    /// True when the peer has said that it sends no more.
+    package private(set) var hasInputEnded = false
     /// Bytes given to the kernel so far.
     package private(set) var bytesSent: UInt64 = 0
     /// Bytes received so far.
@@ -117,7 +123,7 @@ package final class Connection {
         guard replies.count - repliesSent + bytes.count <= Self.replyLimit else {
             return end(.closed("the peer does not take its replies"))
         }
-        replies.append(contentsOf: bytes)
+        if replies.isEmpty { replies = bytes } else { replies.append(contentsOf: bytes) }
         pump()
     }
 
@@ -173,6 +179,9 @@ package final class Connection {
     /// True until TLS has been agreed on, before which nothing is sent or heard.
     package var isShakingHands: Bool { secure?.state == .handshaking }
 
+    /// The protocol that was agreed on in the handshake (ALPN); nil for none, and without TLS.
+    package var negotiatedProtocol: String? { secure?.negotiatedProtocol }
+
     /// Bytes that wait for the peer: of the present image, and replies.
     package var pendingBytes: Int {
         (image?.count ?? 0) - imageSent + frameHeader.count + replies.count - repliesSent + (secure?.pendingBytes ?? 0)
@@ -194,7 +203,7 @@ package final class Connection {
             var fault: TLSError?
             switch try hub.read(fd, { bytes in fault = take(bytes) }) {
             case .wouldBlock: return
-            case .endOfStream: return end(.peer)
+            case .endOfStream: return endInput()
             case .bytes(let count):
                 bytesReceived &+= UInt64(count)
                 if isEncrypted { afterDecrypting(fault) }
@@ -205,7 +214,15 @@ package final class Connection {
         if !input.isEmpty { onInput?() }
         if input.isEmpty { input = [] }
         if input.count > inputLimit { end(.closed("the peer sent more than it may")) }
-        if secure?.state == .closedByPeer { end(.peer) }
+        if secure?.state == .closedByPeer { endInput() }
+    }
+
+    /// The peer sends no more: goes on without listening, if there still is something to tell it.
+    private func endInput() {
+        guard socket != nil, !hasInputEnded else { return }
+        hasInputEnded = true
+        guard !isShakingHands, onInputEnd?() ?? false, socket != nil else { return end(.peer) }
+        updateInterest()
     }
 
     /// Adds bytes that were received to the input; gives what is wrong with them.
@@ -238,10 +255,10 @@ package final class Connection {
     private func prepareOutput() -> Bool {
         if isEncrypted {
             if (secure?.pendingBytes ?? 0) > 0 { return true }
-            guard secure?.state == .open else { return false }
+            guard secure?.state == .open || secure?.state == .closedByPeer else { return false }
         }
         if image != nil || repliesSent < replies.count { return true }
-        guard let next = nextImage?() else { return false }
+        guard let next = nextImage?() else { return repliesSent < replies.count }
         image = next
         framing?(next.count, &frameHeader)
         return true
@@ -320,8 +337,15 @@ package final class Connection {
         guard isBlocked != on else { return }
         isBlocked = on
         if on { lastProgress = hub.loop.now }
+        updateInterest()
+    }
+
+    /// Has the loop tell what matters now. That the connection broke, it tells always.
+    private func updateInterest() {
+        var interest: Interest = hasInputEnded ? [] : .read
+        if isBlocked { interest.insert(.write) }
         do throws(SystemError) {
-            try watch?.modify(on ? [.read, .write] : .read)
+            try watch?.modify(interest)
         } catch {
             end(.failed(error))
         }
@@ -339,6 +363,7 @@ package final class Connection {
         replies = []
         nextImage = nil
         onInput = nil
+        onInputEnd = nil
         let report = onClose
         onClose = nil
         report?(reason)

@@ -20,6 +20,9 @@ struct SecureChannel: ~Copyable {
     /// How far the connection is.
     var state: TLSEngine.State { engine.state }
 
+    /// The protocol that ALPN chose.
+    var negotiatedProtocol: String? { engine.negotiatedProtocol }
+
     /// Ciphertext that waits for the socket, in bytes.
     var pendingBytes: Int { ciphertext.count - sent }
 

@@ -224,7 +224,7 @@ final class Up {
                 let probe = try Socket.listenTCP(address)
                 if port == 0 { pickedPorts[name] = Int(try Socket.localAddress(probe.raw).port) }
             } catch {
-                throw Failure.cannotListen("rtsp", address, error)
+                throw Failure.cannotListen("rtsp", key: name == "rtsps" ? "tls_port" : "port", address, error)
             }
         }
     }
