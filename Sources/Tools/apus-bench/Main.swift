@@ -15,7 +15,8 @@ struct Main {
                apus-bench publish [KEY=VALUE …]              the same for what is published over RTSP and relayed
                apus-bench websocket [KEY=VALUE …]            measure frames over WebSocket: latency, memory a viewer
                    viewers=100 seconds=10 bitrate=4000000 stalled=0
-               apus-bench mjpeg [KEY=VALUE …]                measure apus-http's motion JPEG beside its floor
+               apus-bench mse|hls [KEY=VALUE …]              the same for MSE and for low-latency HLS
+               apus-bench mjpeg [KEY=VALUE …]                measure apus-http's motion JPEG beside its floor and µStreamer
                    seconds=10 viewers= length= stalled=      one scene instead of all
                apus-bench stress [FRAMES] [READERS]   prove that no torn frame is ever accepted (default 3000000, 4)
         """
@@ -34,7 +35,9 @@ struct Main {
             case "ring": try RingBenchmark.run()
             case "fanout": try FanOutBenchmark(Array(arguments.dropFirst())).run()
             case "publish": try FanOutBenchmark(["servers=published,mediamtx"] + arguments.dropFirst()).run()
-            case "websocket": try WebSocketBenchmark(Array(arguments.dropFirst())).run()
+            case "websocket", "mse", "hls":
+                let kind = WebSocketBenchmark.Kind(rawValue: arguments[0]) ?? .websocket
+                try WebSocketBenchmark(kind, Array(arguments.dropFirst())).run()
             case "mjpeg": try PictureBenchmark(Array(arguments.dropFirst())).run()
             case "floor-mjpeg":
                 try PictureFloor.run(

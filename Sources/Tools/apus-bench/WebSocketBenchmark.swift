@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames over WebSocket to many viewers: latency, joins, processor time and memory a viewer, with stalled ones beside.
+// Frames, MSE and HLS to many viewers: latency, joins, processor time and memory a viewer, with stalled ones beside.
 
 import Bytes
 import Loop
@@ -7,8 +7,15 @@ import Media
 import Ring
 import System
 
-/// Measures apus-http's `/cam/ws`, from the frame's stamp before the ring to its last byte out of a viewer's socket.
+/// Measures apus-http's `/cam/ws`, `/cam/mse` or HLS, from the frame's stamp before the ring to its last byte out of a
+/// viewer's socket; of HLS, from the last frame of a part.
 struct WebSocketBenchmark {
+    /// What viewers ask for.
+    enum Kind: String {
+        case websocket, mse, hls
+    }
+
+    private let kind: Kind
     private var viewers = 100
     private var seconds = 10
     private var bitrate = 4_000_000
@@ -16,7 +23,8 @@ struct WebSocketBenchmark {
     private var stalled = 0
 
     /// `key=value` arguments.
-    init(_ arguments: [String]) {
+    init(_ kind: Kind, _ arguments: [String]) {
+        self.kind = kind
         for argument in arguments {
             let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2, let value = Int(parts[1]) else { continue }
@@ -32,7 +40,7 @@ struct WebSocketBenchmark {
 
     func run() throws {
         print(
-            "websocket, \(viewers) viewers, \(stalled) stalled ones, \(bitrate / 1000) kbit/s at 30 fps, \(seconds) s"
+            "\(kind.rawValue), \(viewers) viewers, \(stalled) stalled ones, \(bitrate / 1000) kbit/s at 30 fps, \(seconds) s"
         )
         let loop = try EventLoop()
         let totals = ViewerTotals()
@@ -45,18 +53,17 @@ struct WebSocketBenchmark {
             server.publish(frame.span, now, isKeyframe)
         }
         try run(loop, for: .seconds(2))
-        // What one viewer brings about once is not what a viewer costs.
-        let first = try SocketViewer(loop, server.address, totals)
-        try run(loop, for: .seconds(1))
+        // What one viewer brings about once is not what a viewer costs; the first of HLS brings about its list.
+        var all = [try viewer(loop, server.address, totals)]
+        try run(loop, for: .seconds(kind == .hls ? 12 : 1))
         let idle = try ProcessCost(of: [server.pid])
-        var all = [first]
         for _ in 1..<max(2, viewers) {
-            all.append(try SocketViewer(loop, server.address, totals))
+            all.append(try viewer(loop, server.address, totals))
             try run(loop, for: .seconds(1) / max(1, viewers))
         }
         try run(loop, for: .seconds(2))
         let watched = try ProcessCost(of: [server.pid])
-        for _ in 0..<stalled { all.append(try SocketViewer(loop, server.address, totals, reads: false)) }
+        for _ in 0..<stalled { all.append(try viewer(loop, server.address, totals, reads: false)) }
         try run(loop, for: .seconds(1))
         let start = try ProcessCost(of: [server.pid])
         let bytes = totals.bytes
@@ -71,8 +78,8 @@ struct WebSocketBenchmark {
         print(
             "  CPU: \(Samples.fixed((end.seconds - start.seconds) / gigabytes, 3)) s/GB at \(Samples.fixed(gigabytes, 2)) GB"
         )
-        let expected = viewers * seconds * BenchStream.framesPerSecond
-        print("  frames: \(totals.frames - frames) of \(expected), lost \(totals.packetsLost)")
+        let expected = kind == .hls ? "" : " of \(viewers * seconds * BenchStream.framesPerSecond)"
+        print("  \(kind == .hls ? "parts" : "frames"): \(totals.frames - frames)\(expected)")
         let perViewer = Double(watched.anonymousKilobytes - idle.anonymousKilobytes) / Double(max(1, viewers - 1))
         print(
             "  private memory: \(idle.anonymousKilobytes) kB with one viewer, \(Samples.fixed(perViewer, 2)) kB for each more,"
@@ -82,6 +89,19 @@ struct WebSocketBenchmark {
         )
         for failure in Set(totals.failures).sorted().prefix(3) { print("    failure: \(failure)") }
         extendLifetime(all)
+    }
+
+    private func viewer(
+        _ loop: EventLoop,
+        _ server: SocketAddress,
+        _ totals: ViewerTotals,
+        reads: Bool = true
+    ) throws -> AnyObject {
+        switch kind {
+        case .websocket: try SocketViewer(loop, server, totals, path: "/cam/ws", suffix: 8, reads: reads)
+        case .mse: try SocketViewer(loop, server, totals, path: "/cam/mse", suffix: 0, reads: reads)
+        case .hls: try PartViewer(loop, server, totals, reads: reads)
+        }
     }
 
     private func run(_ loop: EventLoop, for duration: Duration) throws {
@@ -146,7 +166,7 @@ private struct SocketServer {
     }
 }
 
-/// A viewer of `/cam/ws`: takes messages (RFC 6455 §5.2) and notes when each was complete.
+/// A viewer over WebSocket: takes messages (RFC 6455 §5.2) and notes when each was complete.
 private final class SocketViewer {
     private let socket: FileDescriptor
     private let totals: ViewerTotals
@@ -156,20 +176,34 @@ private final class SocketViewer {
     private var hasJoined = false
     private var rest: [UInt8] = []
 
-    private static let request =
-        "GET /cam/ws HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    private let path: String
+    /// Bytes of the server's own behind the frame.
+    private let suffix: Int
 
-    init(_ loop: EventLoop, _ server: SocketAddress, _ totals: ViewerTotals, reads: Bool = true) throws(SystemError) {
+    private var request: String {
+        "GET \(path) HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    }
+
+    init(
+        _ loop: EventLoop,
+        _ server: SocketAddress,
+        _ totals: ViewerTotals,
+        path: String,
+        suffix: Int,
+        reads: Bool
+    ) throws(SystemError) {
         socket = try Socket.connectTCP(server)
         self.totals = totals
+        self.path = path
+        self.suffix = suffix
         Socket.setOption(socket.raw, .receiveBuffer, reads ? 512 << 10 : 4096)
         watch = try loop.watch(socket.raw, .write) { [unowned self] in handle($0, reads) }
     }
 
     private func handle(_ readiness: Readiness, _ reads: Bool) {
         if readiness.contains(.writable) {
-            _ = try? Socket.send(socket.raw, Array(Self.request.utf8).span)
+            _ = try? Socket.send(socket.raw, Array(request.utf8).span)
             if reads { try? watch?.modify(.read) } else { watch?.cancel() }
             return
         }
@@ -219,9 +253,8 @@ private final class SocketViewer {
             hasJoined = true
             totals.joins.append((now - asked).nanoseconds)
         }
-        // The server's own time of eight bytes is behind the frame.
-        guard totals.isMeasuring, message.count > 8,
-            let stamp = BenchStream.stamp(atEndOf: message.extracting(..<(message.count - 8)))
+        guard totals.isMeasuring, message.count > suffix,
+            let stamp = BenchStream.stamp(atEndOf: message.extracting(..<(message.count - suffix)))
         else { return }
         totals.latencies.append((now - stamp).nanoseconds)
     }
