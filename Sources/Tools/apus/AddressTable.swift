@@ -10,6 +10,9 @@ struct AddressTable {
     private let rtsp: String?
     private let rtsps: String?
     private let http: String?
+    private let https: String?
+    /// The port that speaks reCamera's protocol.
+    private let recamera: String?
     private let troubles: [String: String]
 
     /// `listeners` are what the servers say of themselves in `status`; `troubles` say why cameras have no pictures yet.
@@ -19,6 +22,8 @@ struct AddressTable {
         rtsp = AddressTable.authority("rtsp", listeners)
         rtsps = AddressTable.authority("rtsps", listeners)
         http = AddressTable.authority("http", listeners)
+        https = AddressTable.authority("https", listeners)
+        recamera = AddressTable.authority("websocket", listeners)
     }
 
     var text: String {
@@ -39,8 +44,14 @@ struct AddressTable {
                 table.append(["", "snapshot", "http://\(http)/\(camera.name)/snapshot.jpg"])
                 table.append(["", "MJPEG", "http://\(http)/\(camera.name)/mjpeg"])
             }
+            if let http, camera.main != nil {
+                table.append(["", "HLS", "http://\(http)/\(camera.name)/index.m3u8"])
+                table.append(["", "WebSocket", "ws://\(http)/\(camera.name)/ws"])
+            }
         }
         if let http { table.append(["page", "", "http://\(http)/"]) }
+        if let https { table.append([http == nil ? "page" : "", "", "https://\(https)/"]) }
+        if let recamera { table.append(["reCamera", "", "ws://\(recamera)/"]) }
         var text = "\n" + table.text
         if let rtsp, let camera = configuration.cameras.first, let stream = camera.rtspStreams.first {
             let address = "rtsp://\(rtsp)/\(camera.name)\(stream)"
