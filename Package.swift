@@ -162,7 +162,13 @@ let package = Package(
         tests("MediaTests", uses: ["Bytes", "Media"]),
         tests("SystemTests", uses: ["Bytes", "System", "Loop"]),
         tests("ProtocolTests", uses: ["Bytes", "Media", "SDP", "RTP", "RTSP", "HTTP", "WebSocket"]),
-        tests("HTTPTests", uses: ["Bytes", "Media", "HTTP", "WebSocket", "Access", "Config", "Control", "apus-http"]),
+        tests(
+            "HTTPTests",
+            uses: [
+                "Bytes", "Media", "HTTP", "WebSocket", "Access", "Config", "Control", "Daemon", "Log", "System", "API",
+                "apus-http",
+            ]
+        ),
         tests("WebSocketTests", uses: ["Bytes", "HTTP", "WebSocket"]),
         tests("MP4Tests", uses: ["Bytes", "Media", "MP4", "HLS"]),
         tests("HTTP2Tests", uses: ["Bytes", "HTTP", "HTTP2"]),

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -103,7 +104,32 @@ class APITest(SharedSuite):
                 self.assertEqual(status, expected, answer)
                 self.assertTrue(answer["error"]["code"])
                 self.assertTrue(answer["error"]["message"])
-        self.assertEqual(self.ask("PATCH", controls, big)[0], 413)
+
+    def test_what_is_wrong_with_the_request_itself_is_json_for_programs_and_text_for_others(self):
+        long = "x" * 70_000
+        for path, is_json in [("/api/v1/cameras", True), ("/v3/paths/list", True), ("/cam/snapshot.jpg", False)]:
+            for request, status in [
+                (f"PATCH {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n", 413),
+                (f"GET {path}?{long} HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+                (f"GET {path} HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n", 431),
+                (f"GET {path} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+            ]:
+                with self.subTest(path=path, status=status):
+                    answer = self.exchange(request)
+                    self.assertEqual(int(answer.split(b" ")[1]), status)
+                    head, _, body = answer.partition(b"\r\n\r\n")
+                    self.assertEqual(b"Content-Type: application/json" in head, is_json, head)
+                    if is_json:
+                        self.assertTrue(json.loads(body)["error"]["message"])
+
+    def exchange(self, request):
+        """All that the server answers to some bytes."""
+        with socket.create_connection(("127.0.0.1", self.apus.http_port), 10) as connection:
+            connection.sendall(request.encode())
+            answer = b""
+            while data := connection.recv(1 << 16):
+                answer += data
+        return answer
 
     def test_cameras_are_told_page_by_page(self):
         first = self.get("/api/v1/cameras?limit=2")

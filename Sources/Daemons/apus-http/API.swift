@@ -16,7 +16,8 @@ extension Endpoint {
             operation.method,
             operation.path,
             needs: operation.permission,
-            ofCamera: operation.path == "/api/frame.jpeg",
+            ofEachCamera: operation.isOfEachCamera,
+            takesForm: operation.takesForm,
             operation.summary,
             answer
         )
@@ -28,7 +29,7 @@ extension Server {
     func apiEndpoints() -> [Endpoint] {
         let endpoints =
             cameraEndpoints() + controlEndpoints() + clientEndpoints() + daemonEndpoints() + configurationEndpoints()
-            + metricsEndpoints() + compatibilityEndpoints()
+            + metricsEndpoints() + compatibilityEndpoints() + loginEndpoints() + shareEndpoints()
         for operation in Operation.all {
             precondition(endpoints.contains { $0.paths == [operation.path] && $0.method == operation.method })
         }

@@ -64,7 +64,22 @@ extension Response {
 
     /// The answer as programs want it: below `/api` and `/v3`, a failure in words is one in JSON.
     func forPrograms(_ target: Target) -> Response {
-        guard status.rawValue >= 400, let first = target.segments.first, ["api", "v3"].contains(first),
+        guard let first = target.segments.first, ["api", "v3"].contains(first) else { return self }
+        return inJSON()
+    }
+
+    /// The same for a request that could not be read to its end; `opening` are the first bytes of it.
+    func forPrograms(opening: [UInt8]) -> Response {
+        let words = String(decoding: opening, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count > 1, ["/api/", "/v3/"].contains(where: words[1].hasPrefix) else { return self }
+        return inJSON()
+    }
+
+    /// So many bytes of a request show whether it is for the API: the longest method, and the path's beginning.
+    static let openingLength = 16
+
+    private func inJSON() -> Response {
+        guard status.rawValue >= 400,
             case .bytes(let bytes) = body, !fields.contains(where: { $0.value == "application/json" })
         else { return self }
         let text = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init)

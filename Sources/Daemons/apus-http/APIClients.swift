@@ -2,6 +2,7 @@
 // The API's clients: the connections of all servers, page by page, and ending one.
 
 import API
+import Access
 import Control
 import Daemon
 import HTTP
@@ -30,7 +31,7 @@ extension Server {
         guard let name = page.servers.first, page.clients.count < page.limit else { return exchange.answer(page.json) }
         neighbours.ask(name, "clients", page.arguments) { [unowned self] answer in
             // A server that does not answer now has no clients to show.
-            page.take(try? answer.get(), from: name)
+            page.take(try? answer.get(), from: name) { ClientPage.may(exchange, $0) }
             fill(page, exchange)
         }
     }
@@ -48,6 +49,23 @@ extension Server {
             return exchange.refuse(APIError(.conflict, "out-of-range", key: "id", "that is this very connection"))
         }
         exchange.wait(Asking())
+        let only = [JSON.Member("after", JSON(id - 1)), JSON.Member("limit", 1)]
+        neighbours.ask(name, "clients", only) { [unowned self] answer in
+            switch answer {
+            case .success(let list):
+                guard let client = list["clients"]?.elements.first, client["id"]?.integer == id else {
+                    return exchange.refuse(APIError(.notFound, "not-found", key: "id", "there is no client \(id)"))
+                }
+                guard ClientPage.may(exchange, client) else {
+                    return exchange.refuse(.forbidden, "\(exchange.grant?.name ?? "-") may not end this client")
+                }
+                kick(exchange, name, id)
+            case .failure(let error): exchange.refuse(APIError(error, name))
+            }
+        }
+    }
+
+    private func kick(_ exchange: Exchange, _ name: String, _ id: Int) {
         neighbours.ask(name, "kick", [JSON.Member("client", JSON(id))]) { [unowned self] answer in
             switch answer {
             case .success:
@@ -91,9 +109,17 @@ private struct ClientPage {
         [JSON.Member("after", JSON(after)), JSON.Member("limit", JSON(limit - clients.count))] + filters
     }
 
-    /// Takes a server's part; without more of it, the next one is due.
-    mutating func take(_ answer: JSON?, from name: String) {
-        clients += (answer?["clients"]?.elements ?? []).map { Self.describe($0, name) }
+    /// True if who asks may see and end the client: for what belongs to no camera he has to be of all.
+    static func may(_ exchange: Exchange, _ client: JSON) -> Bool {
+        // One connection of HTTP/2 may have to do with several cameras.
+        let cameras = client.members.filter { $0.name == "camera" }.compactMap { $0.value.string }
+        guard cameras.count > 1 else { return exchange.may(.control, ClientList.camera(of: client)) }
+        return cameras.allSatisfy { exchange.may(.control, $0) }
+    }
+
+    /// Takes a server's part, as far as it is visible; without more of it, the next one is due.
+    mutating func take(_ answer: JSON?, from name: String, _ isVisible: (JSON) -> Bool) {
+        clients += (answer?["clients"]?.elements ?? []).filter(isVisible).map { Self.describe($0, name) }
         if let more = answer?["next"]?.integer {
             next = "\(name):\(more)"
             after = more

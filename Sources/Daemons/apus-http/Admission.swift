@@ -35,6 +35,7 @@ extension Server {
             return false
         }
         guard let permission = endpoint.permission else {
+            if !access.isRequired { exchange.grant = Grant(proof: .nothing, user: nil) }
             if case .known(let grant) = identify(exchange) { exchange.grant = grant }
             return true
         }
@@ -60,9 +61,11 @@ extension Server {
         guard exchange.state == .answering, exchange.activity != nil, let grant = exchange.grant,
             let permission = exchange.endpoint?.permission
         else { return }
-        if renewed(grant)?.may(permission, exchange.camera) != true {
-            exchange.abort("the client may not do this any more")
+        guard let renewed = renewed(grant), exchange.admits(renewed, permission) else {
+            return exchange.abort("the client may not do this any more")
         }
+        // It may be less than it was: events of fewer cameras.
+        exchange.grant = renewed
     }
 
     /// What somebody who was let in may by now; nil for nothing. Whoever is still served has not gone away.
@@ -129,7 +132,7 @@ extension Server {
             }
             return true
         }
-        if grant.may(permission, exchange.camera) { return true }
+        if exchange.admits(grant, permission) { return true }
         log.info(
             "not allowed",
             [
@@ -170,7 +173,7 @@ extension Server {
                 exchange.grant = grant
                 return true
             }
-            _ = take(grant, permission, exchange)
+            return take(grant, permission, exchange)
         case .slowed(let until): hold(exchange, until, again)
         case .locked(let until): refuseLocked(exchange, until)
         case .checking(let check):

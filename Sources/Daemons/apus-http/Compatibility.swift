@@ -12,12 +12,12 @@ extension Server {
     func compatibilityEndpoints() -> [Endpoint] {
         [
             Endpoint("frameOfGo2rtc") { [unowned self] exchange in
-                if let camera = exchange.query("src"), let endpoint = exchange.endpoint {
-                    guard cameraNames.contains(camera), exchange.maySee(camera) else {
-                        return exchange.refuse(APIError(.notFound, "not-found", key: "src", "there is no such camera"))
-                    }
-                    exchange.route(endpoint, ["camera": camera])
+                let visible = cameraNames.filter(exchange.maySee)
+                let camera = exchange.query("src") ?? visible.first
+                guard let camera, visible.contains(camera), let endpoint = exchange.endpoint else {
+                    return exchange.refuse(APIError(.notFound, "not-found", key: "src", "there is no such camera"))
                 }
+                exchange.route(endpoint, ["camera": camera])
                 takeSnapshot(exchange)
             },
             Endpoint("streamsOfGo2rtc") { [unowned self] in answerStreams($0) },

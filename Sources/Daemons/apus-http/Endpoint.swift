@@ -23,6 +23,8 @@ struct Endpoint {
     let permission: Permission?
     /// True where a path without a camera means the first one.
     let isAboutCamera: Bool
+    /// True if whoever may do it with some camera may ask; the handler looks at each camera.
+    let isOfEachCamera: Bool
     /// A query item that the target must have; nil for none.
     let condition: Target.QueryItem?
     /// True if it also takes what a form sends, not JSON alone.
@@ -36,12 +38,14 @@ struct Endpoint {
     ///
     /// - Parameters:
     ///   - ofCamera: true if it is about one camera: the path's, else the first. Always so if the path has one.
+    ///   - ofEachCamera: true if it is about several cameras, or which one it is shows later only.
     ///   - condition: a query item that makes it this endpoint rather than another one of the same path, further down.
     init(
         _ method: Method,
         _ paths: String...,
         needs permission: Permission?,
         ofCamera: Bool = false,
+        ofEachCamera: Bool = false,
         when condition: Target.QueryItem? = nil,
         takesForm: Bool = false,
         _ summary: String,
@@ -51,6 +55,7 @@ struct Endpoint {
         self.paths = paths
         self.permission = permission
         isAboutCamera = ofCamera || paths.contains { $0.contains("{camera}") }
+        isOfEachCamera = ofEachCamera
         self.condition = condition
         self.takesForm = takesForm
         self.summary = summary

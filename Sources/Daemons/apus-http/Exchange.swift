@@ -132,8 +132,8 @@ final class Exchange {
 
     /// The camera that the address names, or the first one where the address is short; nil for none.
     var camera: String? {
-        guard let endpoint, endpoint.isAboutCamera else { return nil }
-        return parameters["camera"] ?? server.cameraNames.first
+        if let camera = parameters["camera"] { return camera }
+        return endpoint?.isAboutCamera == true ? server.cameraNames.first : nil
     }
 
     /// The body that goes out; nil while there is none.

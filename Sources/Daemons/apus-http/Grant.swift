@@ -49,6 +49,13 @@ extension Exchange {
     /// What several cameras have to do with asks for each of them.
     func may(_ permission: Permission, _ camera: String?) -> Bool { grant?.may(permission, camera) ?? false }
 
+    /// True if the grant is good for the endpoint, which may look at cameras by itself.
+    func admits(_ grant: Grant, _ permission: Permission) -> Bool {
+        if grant.may(permission, camera) { return true }
+        guard endpoint?.isOfEachCamera == true, camera == nil else { return false }
+        return server.cameraNames.contains { grant.may(permission, $0) }
+    }
+
     /// The cookies of the request, as the connection's kind names them.
     var gateCookies: GateCookies { GateCookies(isSecure: client.connection.isEncrypted) }
 }

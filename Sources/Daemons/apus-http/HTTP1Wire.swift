@@ -19,6 +19,8 @@ final class HTTP1Wire: Wire {
     private var isUpgraded = false
     /// The body of the present answer is going out.
     private var isSendingBody = false
+    /// The first bytes of the request that is being received.
+    private var opening: [UInt8] = []
     /// Nothing follows the present answer.
     private var isClosing = false
 
@@ -38,10 +40,14 @@ final class HTTP1Wire: Wire {
             let input = connection.input
             let (consumed, action) = http.receive(input.span, at: client.server.loop.now)
             connection.input.removeFirst(consumed)
+            if opening.count < Response.openingLength {
+                opening += input.prefix(Response.openingLength - opening.count)
+            }
             switch action {
             case .wait: return
             case .sendContinue: connection.sendUnframed(ServerConnection.continueResponse)
             case .route(let request):
+                opening.removeAll(keepingCapacity: true)
                 let exchange = Exchange(request, client, self)
                 self.exchange = exchange
                 client.server.answer(exchange)
@@ -164,7 +170,9 @@ final class HTTP1Wire: Wire {
             ["client": client.id, "peer": connection.peer, "reason": error.reason]
         )
         var bytes: [UInt8] = []
-        _ = http.respond(Response(refusing: error), at: client.server.loop.now, date: Self.date, into: &bytes)
+        // Programs are told in JSON, also of what is wrong with the request itself.
+        let response = Response(refusing: error).forPrograms(opening: opening)
+        _ = http.respond(response, at: client.server.loop.now, date: Self.date, into: &bytes)
         isClosing = true
         connection.sendUnframed(bytes)
         client.server.loop.later { [weak self] in self?.hangUp() }

@@ -14,22 +14,9 @@ extension Server {
     /// The addresses of sessions.
     func loginEndpoints() -> [Endpoint] {
         [
-            Endpoint(
-                .post,
-                "/api/v1/login",
-                needs: nil,
-                takesForm: true,
-                "Begins a session: user and password as JSON or as a form, answered with a cookie."
-            ) { [unowned self] in logIn($0) },
-            Endpoint(
-                .post,
-                "/api/v1/logout",
-                needs: nil,
-                "Ends the session; with {\"everywhere\": true}, all of the user's sessions."
-            ) { [unowned self] in logOut($0) },
-            Endpoint(.get, "/api/v1/session", needs: nil, "Who asks, and what he may.") { [unowned self] in
-                describeSession($0)
-            },
+            Endpoint("logIn") { [unowned self] in logIn($0) },
+            Endpoint("logOut") { [unowned self] in logOut($0) },
+            Endpoint("getSession") { [unowned self] in describeSession($0) },
         ]
     }
 

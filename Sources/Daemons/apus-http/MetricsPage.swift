@@ -39,7 +39,9 @@ extension Server {
                         Response(
                             waiting.isEmpty ? .ok : .unavailable,
                             json: [
-                                "ready": .boolean(waiting.isEmpty), "waiting": .array(waiting.map(JSON.string)),
+                                "ready": .boolean(waiting.isEmpty),
+                                // Who may not see a camera is not told its name.
+                                "waiting": .array(waiting.filter(exchange.maySee).map(JSON.string)),
                             ]
                         )
                     )

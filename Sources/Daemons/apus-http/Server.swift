@@ -100,7 +100,6 @@ final class Server {
             : try Self.listen(configuration.http, configuration.http.webSocketPort, key: "websocket_port", log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
-        endpoints.add(loginEndpoints() + shareEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
         serve(configuration.cameras)
         handovers = try takeOver()

@@ -19,17 +19,9 @@ extension Server {
     /// The addresses of share links.
     func shareEndpoints() -> [Endpoint] {
         [
-            Endpoint(.get, "/api/v1/shares", needs: .configure, "Lists the share links.") { [unowned self] in
-                $0.respond(.json(.ok, sharesReport()))
-            },
-            Endpoint(
-                .post,
-                "/api/v1/shares",
-                needs: .configure,
-                "Makes a share link: camera, lifetime in seconds (null: for ever), viewers, label."
-            ) { [unowned self] in makeShare($0) },
-            Endpoint(.delete, "/api/v1/shares/{id}", needs: .configure, "Revokes a share link.") {
-                [unowned self] exchange in
+            Endpoint("listShares") { [unowned self] in $0.respond(.json(.ok, sharesReport())) },
+            Endpoint("makeShare") { [unowned self] in makeShare($0) },
+            Endpoint("revokeShare") { [unowned self] exchange in
                 let id = exchange.parameters["id"] ?? ""
                 do throws(ControlError) {
                     audit("share revoked", exchange, "\(try revokeShare(id).camera)/\(id)")

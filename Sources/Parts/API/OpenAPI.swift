@@ -35,6 +35,7 @@ package enum OpenAPI {
                 "securitySchemes": [
                     "digest": ["type": "http", "scheme": "digest"], "basic": ["type": "http", "scheme": "basic"],
                     "bearer": ["type": "http", "scheme": "bearer"],
+                    "session": ["type": "apiKey", "in": "cookie", "name": "apus-session"],
                 ],
             ],
         ]
@@ -57,7 +58,8 @@ package enum OpenAPI {
         }
         members.append(JSON.Member("responses", responses(operation)))
         // No users, no passwords: then nobody is asked for one.
-        let schemes: [JSON] = operation.permission == nil ? [] : [["digest": []], ["basic": []], ["bearer": []], [:]]
+        let schemes: [JSON] =
+            operation.permission == nil ? [] : [["digest": []], ["basic": []], ["bearer": []], ["session": []], [:]]
         members.append(JSON.Member("security", .array(schemes)))
         if let permission = operation.permission {
             members.append(JSON.Member("x-permission", .string("\(permission)")))
@@ -81,7 +83,7 @@ package enum OpenAPI {
             let schema = operation.answer.map { $0.json } ?? ["type": "string"]
             responses.append(
                 JSON.Member(
-                    "200",
+                    "\((operation.success ?? .ok).rawValue)",
                     [
                         "description": .string(operation.summary),
                         "content": .object([
@@ -95,7 +97,7 @@ package enum OpenAPI {
         for status in ([.badRequest] + common + operation.failures).sorted(by: { $0.rawValue < $1.rawValue }) {
             // Health and readiness say in their own way that they are not what they should be.
             let schema =
-                operation.permission == nil && status == .unavailable
+                operation.permission == nil && status == .unavailable && !operation.path.hasPrefix("/api/")
                 ? operation.answer?.json ?? [:] : Schema.shared("Error").json
             var content = [JSON.Member("application/json", ["schema": schema])]
             // A head that cannot be read may be anybody's: it is answered in words.

@@ -22,6 +22,10 @@ package struct Operation: Sendable {
     package let path: String
     /// What the user must be allowed to do; nil lets everybody ask.
     package let permission: Permission?
+    /// True if whoever may do it with some camera may ask; each camera is looked at then.
+    package let isOfEachCamera: Bool
+    /// True if a form's body is taken as well as JSON.
+    package let takesForm: Bool
     /// One sentence.
     package let summary: String
     package let parameters: [Parameter]
@@ -29,6 +33,8 @@ package struct Operation: Sendable {
     package let body: Schema?
     /// What the answer is; nil for one that is no JSON.
     package let answer: Schema?
+    /// The status of success; nil: 200, or 204 if there is no answer.
+    package let success: Status?
     /// The answer's type.
     package let contentType: String
     /// Statuses of failure beside 400, 401, 403 and 405.
@@ -39,10 +45,13 @@ package struct Operation: Sendable {
         _ method: HTTP.Method,
         _ path: String,
         needs permission: Permission?,
+        ofEachCamera: Bool = false,
+        takesForm: Bool = false,
         _ summary: String,
         _ parameters: [Parameter] = [],
         body: Schema? = nil,
         answer: Schema? = nil,
+        success: Status? = nil,
         contentType: String = "application/json",
         failures: [Status] = []
     ) {
@@ -50,10 +59,13 @@ package struct Operation: Sendable {
         self.method = method
         self.path = path
         self.permission = permission
+        isOfEachCamera = ofEachCamera
+        self.takesForm = takesForm
         self.summary = summary
         self.parameters = parameters
         self.body = body
         self.answer = answer
+        self.success = success
         self.contentType = contentType
         self.failures = failures
     }

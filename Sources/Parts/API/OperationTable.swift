@@ -41,7 +41,7 @@ extension Operation {
     private static func after(_ documentation: String) -> Parameter { query("after", .text(), documentation) }
 
     /// All operations, in the order of the document.
-    package static let all: [Operation] = cameras + viewers + running + configuring + metrics + compatibility
+    package static let all: [Operation] = cameras + viewers + access + running + configuring + metrics + compatibility
 
     private static let cameras: [Operation] = [
         Operation(
@@ -116,8 +116,9 @@ extension Operation {
             "listClients",
             .get,
             "/api/v1/clients",
-            needs: .configure,
-            "The connections of all daemons.",
+            needs: .control,
+            ofEachCamera: true,
+            "The connections of all daemons that have to do with cameras of the user; all, if he has all cameras.",
             [
                 limit, after("What the page before has as next."),
                 query("camera", .text(), "Only those that have to do with this camera."),
@@ -132,8 +133,9 @@ extension Operation {
             "kickClient",
             .delete,
             "/api/v1/clients/{daemon}/{id}",
-            needs: .configure,
-            "Ends a connection.",
+            needs: .control,
+            ofEachCamera: true,
+            "Ends a connection that has to do with a camera of the user.",
             [
                 daemon,
                 Parameter(
@@ -143,7 +145,7 @@ extension Operation {
                     documentation: "The connection's number."
                 ),
             ],
-            failures: [.notFound, .unavailable]
+            failures: [.notFound, .conflict, .unavailable]
         ),
         Operation(
             "listEvents",
@@ -279,7 +281,10 @@ extension Operation {
             "/readyz",
             needs: nil,
             "Whether the daemons of all configured cameras are ready.",
-            answer: .object([.always("ready", .boolean), .always("waiting", .list(.text()))]),
+            answer: .object([
+                .always("ready", .boolean),
+                .always("waiting", .list(.text()), "Cameras that are not, as far as the user may see them."),
+            ]),
             failures: [.unavailable]
         ),
         Operation(
@@ -298,6 +303,7 @@ extension Operation {
             .get,
             "/api/frame.jpeg",
             needs: .view,
+            ofEachCamera: true,
             "A camera's newest picture, as go2rtc has it.",
             [query("src", .text(), "The camera; the first one if it is left out.")],
             contentType: "image/jpeg",

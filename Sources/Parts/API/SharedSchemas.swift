@@ -166,6 +166,28 @@ extension Schema {
             ])
         ),
         (
+            "Session",
+            .object([
+                .always("authenticated", .boolean), .always("users", .boolean, "False: nobody is asked who he is."),
+                .always("proof", .optional(.choice(["none", "password", "session", "token", "share"]))),
+                .always("user", .optional(.text())), .always("role", .optional(.text())),
+                .always("permissions", .list(.text()), "What he may do with some camera at least."),
+                .always("cameras", .list(.text()), "Those that he may see."),
+                .always("share", .optional(.object([]))), .always("encrypted", .boolean),
+                .always("login", .boolean, "Whether a password may be sent over this connection."),
+            ])
+        ),
+        (
+            "Share",
+            .object([
+                .always("id", .text()), .always("camera", .text()), .always("label", .text()),
+                .always("expires", .optional(.integer()), "Seconds since 1970 UTC; null: never."),
+                .always("viewers", .integer(), "At most so many at once."), .always("watching", .integer()),
+                .always("by", .text()), .always("made", .integer(), "Seconds since 1970 UTC."),
+                .sometimes("path", .text(), "What opens it: told once, when it is made."),
+            ])
+        ),
+        (
             "Path",
             .object([
                 .always("name", .text()), .always("confName", .text()), .always("ready", .boolean),

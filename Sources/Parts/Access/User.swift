@@ -9,9 +9,9 @@ package enum Permission: String, Sendable, CaseIterable {
     case publish
     /// Speak through a camera: the way back of its sound.
     case talk
-    /// Change what a camera does, live, and end what its viewers do.
+    /// Change what a camera does, live; see who watches it, and send him away.
     case control
-    /// Change the configuration, the users and the share links, and see what others do.
+    /// Change the configuration, the users and the share links, and see what belongs to no camera.
     case configure
 }
 

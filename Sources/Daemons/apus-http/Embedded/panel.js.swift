@@ -36,7 +36,7 @@ export class Panel {
     this.viewers = h('div');
     this.#add('connection', 'Connection', this.connection);
     this.#add('addresses', 'Addresses', this.addresses);
-    if (app.may('configure')) this.#add('viewers', 'Viewers', this.viewers);
+    if (app.may('control')) this.#add('viewers', 'Viewers', this.viewers);
     this.#select(this.#pages.keys().next().value);
   }
 
