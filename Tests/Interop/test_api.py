@@ -251,6 +251,54 @@ class APITest(SharedSuite):
         self.assertIn("openmetrics-text", fields["Content-Type"])
         self.assertTrue(other.endswith(b"# EOF\n"))
 
+    def test_viewers_of_all_transports_are_counted_and_listed(self):
+        port = self.apus.http_port
+        sockets = []
+        for path in ["ws", "sub/ws?format=chunks", "mse"]:
+            sockets.append(socket.create_connection(("127.0.0.1", port), 10))
+            sockets[-1].sendall(
+                f"GET /cam/{path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+            )
+        player = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        try:
+            def playlist():
+                player.request("GET", "/cam/main/index.m3u8?plain=1")
+                answer = player.getresponse()
+                return answer.status, answer.read().decode()
+
+            status, text = playlist()
+            self.assertEqual(status, 200, text)
+            segment = [line for line in text.splitlines() if line and not line.startswith("#")][-1]
+            player.request("GET", f"/cam/main/{segment}")
+            self.assertGreater(len(player.getresponse().read()), 1000)
+            wanted = {("main", "ws"), ("sub", "ws"), ("main", "mse"), ("main", "hls")}
+
+            def counted():
+                streams = self.get("/api/v1/cameras/cam")["streams"]
+                return {(one["name"], kind) for one in streams for kind, count in one["viewers"].items() if count == 1}
+
+            until(lambda: wanted <= counted(), 5, "all viewers are counted")
+            listed = self.get("/api/v1/clients?camera=cam")["clients"]
+            self.assertLessEqual(wanted, {(one["stream"], one["transport"]) for one in listed})
+            metrics = self.ask("GET", "/metrics")[2].decode()
+            for stream, kind in wanted:
+                labels = f'camera="cam",stream="{stream}",transport="{kind}"'
+                self.assertIn(f"apus_viewers{{{labels}}} 1", metrics)
+                sent = [line for line in metrics.splitlines() if "sent_bytes" in line and labels in line]
+                self.assertGreater(float(sent[0].split()[-1]), 1000, sent)
+            dry = self.ask("PATCH", "/api/v1/config?dry_run=1", {"camera.cam.source": "pattern:?size=640x360&fps=20"})[2]
+            self.assertGreaterEqual(dry["viewers"], 4)
+            viewer = next(one["id"] for one in listed if one["transport"] == "hls")
+            self.assertEqual(self.ask("DELETE", f"/api/v1/clients/http/{viewer}")[0], 204)
+            player.close()
+            self.assertEqual(playlist()[0], 403)
+            until(lambda: ("main", "hls") not in counted(), 5, "he is not counted any more")
+        finally:
+            player.close()
+            for one in sockets:
+                one.close()
+
     def test_a_daemon_that_is_silent_is_told_so_and_holds_nobody_up(self):
         status = self.get("/api/v1/daemons/video.yard")["status"]
         # What was said less than a second ago would be told again.

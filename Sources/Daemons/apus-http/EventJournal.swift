@@ -22,6 +22,8 @@ final class EventJournal {
     /// One event as it goes out.
     fileprivate struct Entry {
         let image: WireImage
+        /// The same for those who may not see who watches; nil if it tells nothing of that.
+        let discreet: WireImage?
         /// Who may see the camera may see the event; nil: who may administer.
         let camera: String?
     }
@@ -41,15 +43,28 @@ final class EventJournal {
     func add(_ kind: String, camera: String?, _ members: [JSON.Member]) {
         last += 1
         let time = JSON.Member("time", JSON(Clock.realtimeNanoseconds() / 1_000_000))
-        var bytes = Array("id: \(life)-\(last)\nevent: \(kind)\ndata: ".utf8)
-        JSON.object([time] + members).write(to: &bytes)
-        bytes += "\n\n".utf8
+        let discreet = members.filter { !Self.personal.contains($0.name) }
+        let entry = Entry(
+            image: image(kind, [time] + members),
+            discreet: discreet.count < members.count ? image(kind, [time] + discreet) : nil,
+            camera: camera
+        )
         if entries.count < Self.maximumEvents {
-            entries.append(Entry(image: Self.image(bytes), camera: camera))
+            entries.append(entry)
         } else {
-            entries[(last - 1) % Self.maximumEvents] = Entry(image: Self.image(bytes), camera: camera)
+            entries[(last - 1) % Self.maximumEvents] = entry
         }
         for subscriber in subscribers.values { subscriber.pump() }
+    }
+
+    /// What tells who watches, and from where.
+    private static let personal: Set<String> = ["client", "peer", "user"]
+
+    private func image(_ kind: String, _ members: [JSON.Member]) -> WireImage {
+        var bytes = Array("id: \(life)-\(last)\nevent: \(kind)\ndata: ".utf8)
+        JSON.object(members).write(to: &bytes)
+        bytes += "\n\n".utf8
+        return Self.image(bytes)
     }
 
     /// Begins to tell a client; false if there are too many.
@@ -143,7 +158,8 @@ private final class EventStream: BodySource {
             next += 1
             if maySee(entry.camera) {
                 owesBeat = false
-                return entry.image
+                guard let discreet = entry.discreet, !exchange.may(.control, entry.camera) else { return entry.image }
+                return discreet
             }
         }
         guard owesBeat else { return nil }

@@ -61,6 +61,7 @@ final class FrameSocket: SocketContent, FeedViewer {
     private let since: Instant
     private var cursor: FrameCursor
     private var frames: UInt64 = 0
+    private let meter: ViewerMeter
     /// The description that the client was told last.
     private var told: (generation: UInt32, incarnation: UInt64)?
 
@@ -73,6 +74,7 @@ final class FrameSocket: SocketContent, FeedViewer {
         self.prefix = prefix
         since = server.loop.now
         cursor = feed.cursor(maximumLatency: server.maximumLatency)
+        meter = server.meter(feed.camera, feed.stream, kind)
     }
 
     var camera: String? { feed.camera }
@@ -98,6 +100,7 @@ final class FrameSocket: SocketContent, FeedViewer {
         cursor.policy = feed.policy(maximumLatency: server.maximumLatency)
         guard let image = feed.nextImage(&cursor, feed.cache(form)) else { return nil }
         frames += 1
+        meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: server.loop.now)
         return SocketMessage(image: image, prefix: prefix)
     }
 
@@ -108,6 +111,7 @@ final class FrameSocket: SocketContent, FeedViewer {
     func ended(_ reason: String) {
         session = nil
         feed.leave(self)
+        meter.leave()
         server.log.info(
             "viewer left",
             [

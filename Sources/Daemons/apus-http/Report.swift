@@ -123,6 +123,13 @@ final class Report {
         members.append(JSON.Member("busy", .string(busy.first?.kind ?? "requests")))
         if let kind = busy.first(where: { $0.camera != nil })?.kind {
             members.append(JSON.Member("transport", .string(kind)))
+        } else if let session = server.movies.sessions.session(of: client) {
+            // Between two requests of a player.
+            members += [
+                JSON.Member("transport", "hls"), JSON.Member("camera", .string(session.camera)),
+                JSON.Member("stream", .string(session.stream)),
+                JSON.Member("seconds", JSON(Int((context.loop.now - session.since).seconds))),
+            ]
         }
         for activity in busy {
             if let camera = activity.camera { members.append(JSON.Member("camera", .string(camera))) }

@@ -131,6 +131,7 @@ final class Server {
     func remove(_ client: Client) {
         guard clients[client.id] === client else { return }
         clients[client.id] = nil
+        movies.sessions.closed(client)
         // It may be in the middle of its own work.
         loop.later { extendLifetime(client) }
     }
@@ -235,6 +236,7 @@ final class Server {
 
     private func checkTime() {
         for client in clients.values { client.checkTime(loop.now) }
+        movies.sessions.expire(at: loop.now)
     }
 
     /// The port of HTTPS; nil without a certificate.

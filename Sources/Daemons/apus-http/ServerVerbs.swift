@@ -20,6 +20,9 @@ extension Server {
         context.control.commands.add(
             ClientList.kickVerb { [unowned self] id in
                 guard let client = clients[id] else { return false }
+                for other in movies.sessions.banish(client, at: loop.now) where other != id {
+                    clients[other]?.close("kicked")
+                }
                 client.close("kicked")
                 return true
             }

@@ -103,6 +103,14 @@ package final class ViewerMeter {
         if drops != counted { count(drops) }
     }
 
+    /// So much of the stream has been handed to the viewer's connection, in other pieces than frames.
+    package func sent(bytes: Int, at now: Instant) {
+        traffic.bytes += UInt64(bytes)
+        guard let since = waitingSince else { return }
+        traffic.joins.observe((now - since).seconds)
+        waitingSince = nil
+    }
+
     /// The viewer asks anew, as after a pause.
     package func rejoin(at now: Instant) {
         waitingSince = now

@@ -51,6 +51,8 @@ private final class HLSWait: Activity, MovieViewer {
     let kind = "hls"
     private let feed: MovieFeed
     private let wanted: Wanted
+    /// Who watches; nil if he is not counted.
+    private let session: HLSSession?
     private unowned let exchange: Exchange
     private var timer: LoopTimer?
 
@@ -63,9 +65,16 @@ private final class HLSWait: Activity, MovieViewer {
     static func answer(_ exchange: Exchange) {
         guard let feed = exchange.movieFeed(exchange.parameters["stream"] ?? "main") else { return }
         guard let wanted = wanted(exchange) else { return }
+        let session: HLSSession?
+        switch exchange.server.movies.sessions.visit(exchange, feed) {
+        case .viewer(let viewer): session = viewer
+        case .banished(let rest):
+            let fields = [HeaderField("Retry-After", "\(max(1, Int(rest.seconds.rounded(.up))))")]
+            return exchange.refuse(.forbidden, "this viewer was sent away", fields)
+        }
         feed.touch(demand: true)
         feed.follow()
-        let waiting = HLSWait(feed, wanted, exchange)
+        let waiting = HLSWait(feed, wanted, session, exchange)
         if !waiting.tryAnswer() { waiting.begin() }
     }
 
@@ -86,13 +95,15 @@ private final class HLSWait: Activity, MovieViewer {
         return .file(name)
     }
 
-    private init(_ feed: MovieFeed, _ wanted: Wanted, _ exchange: Exchange) {
+    private init(_ feed: MovieFeed, _ wanted: Wanted, _ session: HLSSession?, _ exchange: Exchange) {
         self.feed = feed
+        self.session = session
         self.wanted = wanted
         self.exchange = exchange
     }
 
     var camera: String? { feed.camera }
+    var members: [JSON.Member] { [JSON.Member("stream", .string(feed.stream))] }
 
     private func begin() {
         // Longer than three target durations nothing is worth waiting for (§6.2.5.2).
@@ -198,6 +209,7 @@ private final class HLSWait: Activity, MovieViewer {
             }
             length += part
         }
+        session?.meter.sent(bytes: length, at: feed.loop.now)
         exchange.respondMedia([], length: length, PartBody(feed, number, indices, exchange))
     }
 }
@@ -218,6 +230,7 @@ private final class PartBody: BodySource {
     }
 
     var camera: String? { feed.camera }
+    var members: [JSON.Member] { [JSON.Member("stream", .string(feed.stream))] }
     var isFinished: Bool { indices.isEmpty }
 
     func nextImage() -> WireImage? {

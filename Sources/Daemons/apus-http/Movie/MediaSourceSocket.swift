@@ -44,6 +44,7 @@ final class MediaSourceSocket: SocketContent, MovieViewer {
     private var cursor: FrameCursor
     private let since: Instant
     private var frames: UInt64 = 0
+    private let meter: ViewerMeter
     private var step = Step.description
 
     private enum Step {
@@ -60,6 +61,7 @@ final class MediaSourceSocket: SocketContent, MovieViewer {
         self.client = client
         since = feed.loop.now
         cursor = FrameCursor(.everyFrame(maxLatency: client.server.maximumLatency), at: since)
+        meter = client.server.meter(feed.camera, feed.stream, kind)
     }
 
     var camera: String? { feed.camera }
@@ -96,6 +98,7 @@ final class MediaSourceSocket: SocketContent, MovieViewer {
             guard map == feed.map else { return restart() }
             guard let image = feed.nextFragment(&cursor) else { return nil }
             frames += 1
+            meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: feed.loop.now)
             return SocketMessage(image: image)
         }
     }
@@ -113,6 +116,7 @@ final class MediaSourceSocket: SocketContent, MovieViewer {
     func ended(_ reason: String) {
         session = nil
         feed.leave(self)
+        meter.leave()
         client.server.log.info(
             "viewer left",
             [

@@ -10,6 +10,8 @@ import Loop
 final class Movies {
     private unowned let server: Server
     private var feeds: [String: MovieFeed] = [:]
+    /// Who watches by HLS.
+    let sessions = HLSSessions()
     /// Clips that are being made or sent.
     var clips = 0
     /// Each may hold tens of megabytes.
