@@ -2,11 +2,19 @@
 # The command line beside a running suite: status, memory, cpu, ring, ctl, config.
 
 import json
+import socket
 import subprocess
 
 from . import clients, settings
-from .apus import Apus
+from .apus import Apus, until
 from .case import SharedSuite
+
+CONFIG = """
+[http]
+max_clients = 400
+[camera.cam]
+source = pattern:?size=640x360&fps=30
+"""
 
 
 class CommandLineTest(SharedSuite):
@@ -14,7 +22,7 @@ class CommandLineTest(SharedSuite):
 
     @classmethod
     def make_apus(cls):
-        return Apus(cameras={"cam": "pattern:?size=640x360&fps=30"})
+        return Apus(config=CONFIG, streams=["cam"])
 
     def apus_says(self, *arguments, code=0):
         done = subprocess.run(
@@ -30,9 +38,23 @@ class CommandLineTest(SharedSuite):
 
     def test_status_names_every_daemon(self):
         text = self.apus_says("status")
+        self.assertRegex(text, r"(?m)^machine  .*memory [0-9.]+ [GM]B of [0-9.]+ [GM]B free$")
 
         for daemon in ["apus-video", "apus-rtsp", "apus-http"]:
             self.assertIn(daemon, text)
+
+    def test_any_number_of_clients_is_listed(self):
+        connections = [socket.create_connection(("127.0.0.1", self.apus.http_port), 10) for _ in range(230)]
+        try:
+            def listed(*arguments):
+                return json.loads(self.apus_says("ctl", "http", "clients", *arguments, "--json"))["clients"]
+
+            until(lambda: len(listed()) >= 230, 5, "all are listed")
+            self.assertEqual(len({client["id"] for client in listed()}), len(listed()))
+            self.assertEqual(len(listed("limit=3")), 3)
+        finally:
+            for connection in connections:
+                connection.close()
 
     def test_json_is_json(self):
         for command in [["status"], ["memory"], ["cpu"], ["ring", "list"], ["ring", "info", "cam/main"]]:

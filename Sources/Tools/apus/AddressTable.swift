@@ -65,7 +65,11 @@ struct AddressTable {
     }
 
     /// What an address of the HTTP server begins with; nil if there is none.
-    static func httpURL(_ listeners: [JSON]) -> String? { authority("http", listeners).map { "http://\($0)" } }
+    ///
+    /// Where there is a certificate, it is HTTPS.
+    static func httpURL(_ listeners: [JSON]) -> String? {
+        authority("https", listeners).map { "https://\($0)" } ?? authority("http", listeners).map { "http://\($0)" }
+    }
 
     /// Host and port as they stand in a URL; an address for all is reached by loopback.
     private static func authority(_ protocolName: String, _ listeners: [JSON]) -> String? {

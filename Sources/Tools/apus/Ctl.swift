@@ -44,11 +44,13 @@ enum Ctl {
             throw Failure(.usage, "\(child) has no verb \"\(verb)\"\(hint); apus ctl \(child) lists those there are")
         }
         let members = try arguments.operands.dropFirst(2).map { try member($0, types) }
-        var answer = try request(client, child, verb, members)
+        var answer = try verb == "clients" ? clients(client, child, members) : request(client, child, verb, members)
         if verb == "clients" {
             // Clients are served by any of the workers: who asks for them means all.
             for worker in workers(child, runDirectory) {
-                guard let other = try? Instance.request(worker, verb, members, runDirectory) else { continue }
+                guard let client = try? Instance.client(worker, runDirectory),
+                    let other = try? clients(client, worker, members)
+                else { continue }
                 answer = merged(answer, other)
             }
         }
@@ -93,6 +95,31 @@ enum Ctl {
             }
         )
     }
+
+    /// All clients, page by page, as an answer may not be of any length; one page if the user asks for a length.
+    private static func clients(
+        _ client: ControlClient,
+        _ child: String,
+        _ members: [JSON.Member]
+    ) throws(Failure) -> JSON {
+        guard !members.contains(where: { $0.name == "limit" }) else {
+            return try request(client, child, "clients", members)
+        }
+        let rest = members.filter { $0.name != "after" }
+        var after = members.first { $0.name == "after" }?.value ?? 0
+        var clients: [JSON] = []
+        while true {
+            let page = [JSON.Member("after", after), JSON.Member("limit", JSON(clientsInPage))]
+            let answer = try request(client, child, "clients", rest + page)
+            clients += answer["clients"]?.elements ?? []
+            guard let next = answer["next"], next != .null else { break }
+            after = next
+        }
+        return ["clients": .array(clients), "next": nil]
+    }
+
+    /// Far below what an answer may have.
+    private static let clientsInPage = 200
 
     private static func request(
         _ client: ControlClient,

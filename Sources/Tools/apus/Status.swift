@@ -5,6 +5,7 @@ import Bytes
 import Control
 import Daemon
 import System
+import Telemetry
 
 /// Shows a running instance.
 enum Status {
@@ -44,7 +45,7 @@ enum Status {
                 share.map { "\(Format.tenths($0)) %" } ?? "", figures.map { Format.bytes($0.privateBytes) } ?? "",
             ])
         }
-        var text = table.text
+        var text = table.text + machine
         for (daemon, detail) in zip(instance.daemons, details) {
             let own = detail.members.filter { !common.contains($0.name) }
             guard !own.isEmpty else { continue }
@@ -52,6 +53,19 @@ enum Status {
             text += Status.text("  ", .object(own))
         }
         return text
+    }
+
+    /// This machine in a line: temperature, load, memory.
+    private static var machine: String {
+        let reading = Telemetry().system(at: Clock.monotonic()).reading
+        var parts: [String] = []
+        if let hottest = reading.hottest { parts.append("\(Format.tenths(hottest)) °C") }
+        if let load = reading.load { parts.append("load \(Format.tenths(load))") }
+        if reading.memoryTotal > 0 {
+            let (available, total) = (Format.bytes(reading.memoryAvailable), Format.bytes(reading.memoryTotal))
+            parts.append("memory \(available) of \(total) free")
+        }
+        return parts.isEmpty ? "" : "\nmachine  \(parts.joined(separator: ", "))\n"
     }
 
     /// What every daemon says, and the table shows already.
