@@ -124,6 +124,11 @@ ssize_t apus_send_gathered(int fd, const struct sockaddr_storage *address, sockl
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
+ssize_t apus_send_pair(int fd, const void *head, size_t head_length, const void *body, size_t body_length) {
+    const struct iovec parts[] = {{(void *)head, head_length}, {(void *)body, body_length}};
+    return apus_send_gathered(fd, NULL, 0, parts, 2, 0);
+}
+
 ssize_t apus_receive_segmented(int fd, void *data, size_t length, int *segment) {
     union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = {0};
     struct iovec part = {data, length};

@@ -49,7 +49,7 @@ final class Client {
         if !connection.isEncrypted { wire = HTTP1Wire(self) }
         connection.onInput = { [unowned self] in takeInput() }
         connection.onInputEnd = { [unowned self] in wire?.goesOnWithoutInput() ?? false }
-        connection.nextImage = { [unowned self] in wire?.nextImage() }
+        pullFromWire()
         connection.onClose = { [unowned self] reason in
             wire?.ended(reason.description)
             server.remove(self)
@@ -62,6 +62,12 @@ final class Client {
         // Whoever says something has been through the handshake.
         if wire == nil { wire = HTTP1Wire(self) }
         wire?.takeInput()
+    }
+
+    /// What goes out, the wire says; in the middle of a body it may say otherwise.
+    func pullFromWire() {
+        connection.framing = nil
+        connection.nextImage = { [unowned self] in wire?.nextImage() }
     }
 
     /// Ends what has taken too long.

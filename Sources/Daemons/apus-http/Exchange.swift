@@ -39,12 +39,15 @@ protocol BodySource: Activity {
     var isFinished: Bool { get }
     /// True for what goes on for as long as the client stays: one that sends no more has gone then.
     var isEndless: Bool { get }
-    /// Appends what goes out in front of the image that `nextImage` gave last, for this client alone.
+    /// True if something goes out in front of the image that `nextImage` gave last, for this client alone.
+    var hasPrefix: Bool { get }
+    /// Appends that.
     func writePrefix(into output: inout [UInt8])
 }
 
 extension BodySource {
     var isEndless: Bool { false }
+    var hasPrefix: Bool { false }
     func writePrefix(into output: inout [UInt8]) {}
 }
 
@@ -110,10 +113,17 @@ final class Exchange {
     var cookies: [SetCookie] = []
     /// What the exchange is busy with.
     private(set) var activity: (any Activity)?
+    /// The body that goes out; nil while there is none. The activity, or nothing: kept beside it, as asking an object
+    /// for what it can do takes longer than sending a frame takes this program.
+    private(set) var source: (any BodySource)?
+    /// What has the connection after an upgrade; the activity, too.
+    private(set) var session: (any UpgradedSession)?
     /// Bytes of body sent so far.
     var bytesSent: UInt64 = 0
     private(set) var state = State.asked
     private let wire: any Wire
+    /// The connection that sends this exchange's body alone: the short way from a frame to it.
+    var connection: Connection?
 
     enum State {
         case asked
@@ -135,9 +145,6 @@ final class Exchange {
         if let camera = parameters["camera"] { return camera }
         return endpoint?.isAboutCamera == true ? server.cameraNames.first : nil
     }
-
-    /// The body that goes out; nil while there is none.
-    var source: (any BodySource)? { activity as? any BodySource }
 
     /// The value of the first query item of that name.
     func query(_ name: String) -> String? { request.head.target[name] }
@@ -166,6 +173,7 @@ final class Exchange {
     func respond(_ response: Response, from source: any BodySource) {
         guard state == .asked else { return source.ended("the client has gone") }
         activity = source
+        self.source = source
         state = .answering
         wire.respond(server.decorated(response, for: self), to: self)
     }
@@ -178,7 +186,7 @@ final class Exchange {
     /// Sends what the source has by now.
     func pump() {
         guard state == .answering else { return }
-        wire.pump(self)
+        if let connection { connection.pump() } else { wire.pump(self) }
     }
 
     /// Ends the exchange in the middle of its answer.
@@ -197,7 +205,9 @@ final class Exchange {
             return false
         }
         state = .answering
-        activity = session(connection)
+        let session = session(connection)
+        activity = session
+        self.session = session
         return true
     }
 
@@ -207,6 +217,9 @@ final class Exchange {
         state = .ended
         let last = activity
         activity = nil
+        source = nil
+        session = nil
+        connection = nil
         last?.ended(reason)
     }
 }

@@ -162,12 +162,12 @@ final class Feed {
     var watchers: [any FeedViewer] { waiting.filter(\.isWatching) }
 
     /// The next picture for a client that watches, nil if there is none now.
-    func nextImage(_ form: Form, _ cursor: inout FrameCursor) -> WireImage? {
+    func nextImage(_ images: WireCache, _ cursor: inout FrameCursor) -> WireImage? {
         // A joiner waits for the first fresh picture rather than be shown one from before the encoder's rest.
         guard let view, freshFrame(in: view) != nil else { return nil }
         while let sequence = cursor.nextFrame(in: view, at: loop.now) {
             cursor.sent(sequence)
-            if let image = image(sequence, form, in: view) { return image }
+            if case .image(let image) = images.image(of: sequence, in: view) { return image }
         }
         return nil
     }
@@ -196,7 +196,8 @@ final class Feed {
         return image
     }
 
-    private func cache(_ form: Form) -> WireCache {
+    /// The images of a form, for as long as the feed lives.
+    func cache(_ form: Form) -> WireCache {
         if let cache = caches[form] { return cache }
         let cache = WireCache { [unowned self] info, frame, image in build(form, info, frame, &image) }
         caches[form] = cache
@@ -236,8 +237,17 @@ final class Feed {
     /// When the last picture of a series is known to be the last.
     private var finality: Duration { rate > 0 ? max(Self.finality, .seconds(2 / rate)) : Self.finality }
 
-    /// Frames per second as described; 0 for not known.
-    private var rate: Double { view?.description()?.description.frameRate.value ?? 0 }
+    /// Frames per second as described; 0 for not known. Read anew when the ring or its description is another one.
+    private var rate: Double {
+        guard let view else { return 0 }
+        if let known, known.generation == view.descriptionGeneration, known.incarnation == view.incarnation {
+            return known.rate
+        }
+        guard let (description, generation) = view.description() else { return 0 }
+        known = (description.frameRate.value, generation, view.incarnation)
+        return description.frameRate.value
+    }
+    private var known: (rate: Double, generation: UInt32, incarnation: UInt64)?
 
     /// More than the fields and delimiters around a picture.
     private static let partOverhead = 256

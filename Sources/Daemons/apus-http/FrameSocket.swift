@@ -57,6 +57,8 @@ final class FrameSocket: SocketContent, FeedViewer {
     private weak var session: WebSocketSession?
     private let feed: VideoFeed
     private let form: FrameMessage.Form
+    /// The messages of that form.
+    private let images: WireCache
     private let prefix: UInt8?
     private let since: Instant
     private var cursor: FrameCursor
@@ -71,6 +73,7 @@ final class FrameSocket: SocketContent, FeedViewer {
         self.client = client
         self.feed = feed
         self.form = form
+        images = feed.cache(form)
         self.prefix = prefix
         since = server.loop.now
         cursor = feed.cursor(maximumLatency: server.maximumLatency)
@@ -98,7 +101,7 @@ final class FrameSocket: SocketContent, FeedViewer {
     func nextMessage() -> SocketMessage? {
         if form == .chunks, let text = newDescription() { return SocketMessage(image: text, kind: .text) }
         cursor.policy = feed.policy(maximumLatency: server.maximumLatency)
-        guard let image = feed.nextImage(&cursor, feed.cache(form)) else { return nil }
+        guard let image = feed.nextImage(&cursor, images) else { return nil }
         frames += 1
         meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: server.loop.now)
         return SocketMessage(image: image, prefix: prefix)

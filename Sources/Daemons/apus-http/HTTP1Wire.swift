@@ -11,12 +11,11 @@ import System
 /// Takes requests from a connection and sends their answers, in order.
 final class HTTP1Wire: Wire {
     private unowned let client: Client
-    private var connection: Connection { client.connection }
+    private let connection: Connection
     private var http: ServerConnection
     private var exchange: Exchange?
     /// What has the connection after an upgrade.
-    private var upgraded: (any UpgradedSession)? { isUpgraded ? exchange?.activity as? any UpgradedSession : nil }
-    private var isUpgraded = false
+    private var upgraded: (any UpgradedSession)? { exchange?.session }
     /// The body of the present answer is going out.
     private var isSendingBody = false
     /// The first bytes of the request that is being received.
@@ -29,6 +28,7 @@ final class HTTP1Wire: Wire {
 
     init(_ client: Client) {
         self.client = client
+        connection = client.connection
         http = ServerConnection(at: client.server.loop.now)
     }
 
@@ -82,7 +82,24 @@ final class HTTP1Wire: Wire {
         }
         connection.sendUnframed(bytes)
         guard connection.isOpen else { return }
-        if isSendingBody { connection.pump() } else { finish() }
+        guard isSendingBody, let source = exchange.source else { return finish() }
+        // Most of a fan-out's own time goes into coming from object to object, so no other one is asked on the way. These
+        // hold each other until the answer or the connection ends.
+        let connection = connection
+        exchange.connection = connection
+        connection.nextImage = { [unowned self] in
+            guard let image = source.nextImage() else {
+                if source.isFinished { finish() }
+                return nil
+            }
+            exchange.bytesSent += UInt64(image.count)
+            if source.hasPrefix != (connection.framing != nil) {
+                let prefix = { [unowned source] (_: Int, output: inout [UInt8]) in source.writePrefix(into: &output) }
+                connection.framing = source.hasPrefix ? prefix : nil
+            }
+            return image
+        }
+        connection.pump()
     }
 
     func pump(_ exchange: Exchange) { connection.pump() }
@@ -93,7 +110,6 @@ final class HTTP1Wire: Wire {
         var bytes: [UInt8] = []
         _ = http.respond(response, at: client.server.loop.now, date: Self.date, into: &bytes)
         connection.sendUnframed(bytes)
-        isUpgraded = true
         // What came behind the request is the new protocol's; not from inside of the handler.
         client.server.loop.later { [weak self] in
             guard let self, connection.isOpen else { return }
@@ -105,24 +121,8 @@ final class HTTP1Wire: Wire {
 
     func nextImage() -> WireImage? {
         if let upgraded { return upgraded.nextImage() }
-        guard isSendingBody, let exchange, let source = exchange.source else {
-            // Not from here, inside of the sending.
-            if isClosing { client.server.loop.later { [weak self] in self?.hangUp() } }
-            return nil
-        }
-        if let image = source.nextImage() {
-            exchange.bytesSent += UInt64(image.count)
-            var prefix: [UInt8] = []
-            source.writePrefix(into: &prefix)
-            if !prefix.isEmpty {
-                connection.framing = { _, output in output += prefix }
-            } else if connection.framing != nil {
-                connection.framing = nil
-            }
-            return image
-        }
-        guard source.isFinished else { return nil }
-        finish()
+        // Not from here, inside of the sending.
+        if isClosing, !isSendingBody { client.server.loop.later { [weak self] in self?.hangUp() } }
         return nil
     }
 
@@ -139,6 +139,9 @@ final class HTTP1Wire: Wire {
         // Reaches the client if this side ends the connection.
         upgraded?.sayGoodbye(reason)
         isClosing = true
+        isSendingBody = false
+        connection.nextImage = nil
+        connection.framing = nil
         let last = exchange
         exchange = nil
         last?.end(reason)
@@ -146,6 +149,7 @@ final class HTTP1Wire: Wire {
 
     /// The answer is complete: the next request, or the end.
     private func finish() {
+        if isSendingBody { client.pullFromWire() }
         isSendingBody = false
         let last = exchange
         exchange = nil

@@ -78,7 +78,10 @@ final class Viewing: BodySource, FeedViewer {
     let options: UStreamer.StreamOptions
     private let feed: Feed
     private let form: Feed.Form
+    /// The images of that form.
+    private let images: WireCache
     private unowned let exchange: Exchange
+    private let loop: EventLoop
     private let since: Instant
     private var cursor: FrameCursor
     private var frames: UInt64 = 0
@@ -95,7 +98,9 @@ final class Viewing: BodySource, FeedViewer {
         self.id = id
         self.exchange = exchange
         form = .part(options)
-        since = exchange.server.loop.now
+        images = feed.cache(form)
+        loop = exchange.server.loop
+        since = loop.now
         cursor = FrameCursor(.newestFrame, at: since)
         meter = exchange.server.meter(feed.name, "jpeg", kind)
         feed.join(self)
@@ -108,21 +113,21 @@ final class Viewing: BodySource, FeedViewer {
     var camera: String? { feed.name }
     var isFinished: Bool { false }
     /// Pictures sent in the last whole second.
-    var framesPerSecond: Int { rate.value(at: exchange.server.loop.now) }
+    var framesPerSecond: Int { rate.value(at: loop.now) }
 
     func nextImage() -> WireImage? {
-        let next = feed.nextImage(form, &cursor)
+        let next = feed.nextImage(images, &cursor)
         guard let image = next ?? repetition() else { return nil }
         repeats = false
         frames += 1
         // What goes out again tells nothing of how fast pictures are.
-        if next != nil {
-            meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: exchange.server.loop.now)
-        }
-        rate.count(at: exchange.server.loop.now)
+        if next != nil { meter.sent(image.info, bytes: image.count, drops: cursor.drops, at: loop.now) }
+        rate.count(at: loop.now)
         if options.hasExtraFields { present = (image.info, options.isEmpty ? 0 : image.info.length) }
         return image
     }
+
+    var hasPrefix: Bool { frames == 1 || options.hasExtraFields }
 
     func writePrefix(into output: inout [UInt8]) {
         if frames == 1 {
@@ -156,7 +161,7 @@ final class Viewing: BodySource, FeedViewer {
 
     var members: [JSON.Member] {
         [
-            JSON.Member("seconds", JSON(Int((exchange.server.loop.now - since).seconds))),
+            JSON.Member("seconds", JSON(Int((loop.now - since).seconds))),
             JSON.Member("frames", JSON(frames)),
         ] + cursor.drops.byReason.map { JSON.Member("drops_" + $0.reason.rawValue, JSON($0.frames)) }
     }
@@ -169,7 +174,7 @@ final class Viewing: BodySource, FeedViewer {
             [
                 "client": exchange.client.id, "peer": exchange.client.connection.peer, "camera": feed.name,
                 "reason": reason, "frames": frames, "skipped": cursor.drops[.superseded],
-                "seconds": Int((exchange.server.loop.now - since).seconds),
+                "seconds": Int((loop.now - since).seconds),
             ]
         )
     }

@@ -267,16 +267,25 @@ package final class Connection {
     private func sendOnce() throws(SystemError) -> IOResult {
         if isEncrypted { return try sendRecord() }
         guard let image else { return try sendReplies() }
-        if !frameHeader.isEmpty { return try sendFrameHeader() }
-        let result = try image.send(fd, from: imageSent)
-        if case .bytes(let count) = result { imageSent += count }
-        if imageSent == image.count {
+        let result = try frameHeader.isEmpty ? image.send(fd, from: imageSent) : sendBehindHeader(image)
+        guard case .bytes(let count) = result else { return result }
+        // What is left of the header goes first; an empty image moves no bytes, and is done all the same.
+        let ofHeader = min(count, frameHeader.count)
+        if ofHeader > 0 { frameHeader.removeFirst(ofHeader) }
+        imageSent += count - ofHeader
+        if frameHeader.isEmpty, imageSent == image.count {
             self.image = nil
             imageSent = 0
-            // An empty image moves no bytes, and is done all the same.
-            if image.count == 0 { return .bytes(0) }
         }
         return result
+    }
+
+    private func sendBehindHeader(_ image: WireImage) throws(SystemError) -> IOResult {
+        // Taken out for the call: a span cannot look into a class's property, and a copy would be one more to change.
+        var header: [UInt8] = []
+        swap(&header, &frameHeader)
+        defer { swap(&header, &frameHeader) }
+        return try image.send(fd, behind: header.span)
     }
 
     /// Goes on with the record that waits, or makes the next one.
@@ -313,13 +322,6 @@ package final class Connection {
             replies = []
             repliesSent = 0
         }
-    }
-
-    private func sendFrameHeader() throws(SystemError) -> IOResult {
-        let header = frameHeader
-        let result = try Socket.send(fd, header.span, moreFollows: true)
-        if case .bytes(let count) = result { frameHeader.removeFirst(count) }
-        return result
     }
 
     private func sendReplies() throws(SystemError) -> IOResult {

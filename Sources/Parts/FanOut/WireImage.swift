@@ -48,6 +48,11 @@ package final class WireImage {
         return try Socket.send(socket, rest)
     }
 
+    /// Sends `head` and, behind it, the image's bytes over a stream, by one call.
+    package func send(_ socket: Int32, behind head: Span<UInt8>) throws(SystemError) -> IOResult {
+        try withBytes { bytes throws(SystemError) in try Socket.send(socket, head, then: bytes) }
+    }
+
     /// Sends packets as datagrams, from number `first` on, with as few system calls as the kernel's segmentation allows.
     ///
     /// Goes on until `budget` bytes have gone, at least one run of packets, or there are no more; packets that the kernel

@@ -31,6 +31,22 @@ extension Socket {
         }
     }
 
+    /// Sends from the front of `head` and, behind it, `body`, by one call. C: `sendmsg`.
+    package static func send(
+        _ fd: Int32,
+        _ head: Span<UInt8>,
+        then body: Span<UInt8>
+    ) throws(SystemError) -> IOResult {
+        unsafe try head.withUnsafeBytes { head throws(SystemError) in
+            unsafe try body.withUnsafeBytes { body throws(SystemError) in
+                // Safe: both buffers are valid within these closures; sendmsg does not write to them.
+                try transfer("sendmsg") {
+                    unsafe apus_send_pair(fd, head.baseAddress, head.count, body.baseAddress, body.count)
+                }
+            }
+        }
+    }
+
     /// Sends one datagram. C: `sendto`.
     package static func send(
         _ fd: Int32,

@@ -43,6 +43,8 @@ int apus_receive_with_descriptors(int fd, void *data, size_t length, int *fds, i
 /// bytes into datagrams of that size (UDP_SEGMENT).
 ssize_t apus_send_gathered(int fd, const struct sockaddr_storage *address, socklen_t address_length,
                            const struct iovec *parts, int count, int segment);
+/// sendmsg with MSG_NOSIGNAL of `head` and, behind it, `body` to the connected peer.
+ssize_t apus_send_pair(int fd, const void *head, size_t head_length, const void *body, size_t body_length);
 /// recvmsg of datagrams that the kernel may have joined (UDP_GRO): `segment` gets the length of each but the last, or 0
 /// if there is one datagram only.
 ssize_t apus_receive_segmented(int fd, void *data, size_t length, int *segment);
