@@ -32,8 +32,10 @@ package struct Sandbox: Sendable, Equatable {
         }
     }
 
-    /// What programs read while they run: libraries that are loaded late, the kernel's figures.
-    package static let system: Set<String> = ["/usr", "/lib", "/lib64", "/etc/ssl", "/etc/localtime", "/proc", "/sys"]
+    /// What programs read while they run: libraries that are loaded late, the kernel's figures, random bytes.
+    package static let system: Set<String> = [
+        "/usr", "/lib", "/lib64", "/etc/ssl", "/etc/localtime", "/proc", "/sys", "/dev/urandom", "/dev/random",
+    ]
     /// What the C library reads to look up names; directories, as others replace the files in them.
     package static let nameLookup: Set<String> = ["/etc", "/run/systemd/resolve", "/run/resolvconf"]
 
