@@ -157,7 +157,7 @@ class APITest(SharedSuite):
         self.assertEqual(status, 200)
         self.assertEqual((changed["brightness"], changed["main.bitrate"]), (40, 700_000))
         self.assertEqual(refused["error"]["key"], "brightness")
-        self.assertEqual(kept, changed)
+        self.assertEqual({**kept, "frames": 0}, {**changed, "frames": 0})
         self.assertEqual((replaced["brightness"], replaced["contrast"]), (0, 120))
         self.assertNotEqual(replaced["main.bitrate"], 700_000)
 
@@ -218,8 +218,31 @@ class APITest(SharedSuite):
             return next((c["default"] for c in controls if c["name"] == "main.bitrate"), None)
 
         self.assertEqual(status, 200, answer)
-        until(lambda: bitrate() == 900_000, 5, "the bitrate is in force")
+        self.assertIs(answer["in_force"], True)
+        self.assertEqual(bitrate(), 900_000)
         self.assertIn("bitrate = 900k", (self.apus.directory / "apus.conf").read_text())
+
+    def test_a_change_has_the_effect_that_a_dry_run_tells(self):
+        for key, value, back in [
+            ("camera.yard.sub.bitrate", "300k", "400k"), ("camera.yard.jpeg.quality", "70", "80"),
+            ("camera.yard.source", "pattern:?size=320x180&fps=5", "pattern:?size=320x180&fps=10"),
+            ("http.max_clients", "99", "128"), ("http.hosts", "a.example", "none"), ("rtsp.max_clients", "99", "128"),
+            ("log.level", "debug", "info"), ("rtsp.session_timeout", "50s", "60s"),
+        ]:
+            for wanted in [value, back]:
+                with self.subTest(key=key, value=wanted):
+                    _, _, told = self.ask("PATCH", "/api/v1/config?dry_run=1", {key: wanted})
+                    status, _, done = self.ask("PATCH", "/api/v1/config", {key: wanted})
+                    self.assertEqual((status, done.get("in_force")), (200, True), done)
+                    self.assertIsNone(told["in_force"])
+                    effects = lambda answer: sorted((one["name"], one["effect"]) for one in answer["daemons"])
+                    self.assertEqual(effects(done), effects(told))
+
+    def test_a_change_that_does_not_come_into_force_is_an_error_with_the_key(self):
+        status, _, answer = self.ask("PATCH", "/api/v1/config", {"rtsp.listen": "203.0.113.1"})
+        self.assertEqual((status, answer.get("error", {}).get("key")), (422, "rtsp.listen"), answer)
+        status, _, answer = self.ask("PATCH", "/api/v1/config", {"rtsp.listen": "127.0.0.1"})
+        self.assertEqual((status, answer["in_force"]), (200, True), answer)
 
     def test_daemons_machine_and_log_are_told(self):
         daemons = {daemon["name"]: daemon for daemon in self.get("/api/v1/daemons")["daemons"]}

@@ -2,9 +2,11 @@
 // The API's configuration: reading it, changing it, and what a change would mean for those who watch.
 
 import API
+import Bytes
 import Control
 import Daemon
 import HTTP
+import Loop
 import Metrics
 
 extension Server {
@@ -57,13 +59,51 @@ extension Server {
                             let keys = assignments.compactMap { $0.string?.prefix { $0 != "=" } }
                             audit("configuration changed", exchange, keys.joined(separator: ","))
                         }
-                        exchange.answer(.object(value.members + effects(value, gathering)))
+                        follow(value, exchange, gathering, until: loop.now + Self.patience)
                     case .failure(let error): exchange.refuse(APIError(error, "supervisor"))
                     }
                 }
             }
         }
     }
+
+    /// Answers once a change is in force, or time is up.
+    private func follow(_ change: JSON, _ exchange: Exchange, _ gathering: Gathering, until end: Instant) {
+        let daemons = change["daemons"]?.elements ?? []
+        let endsItself = daemons.contains { $0["name"]?.string == context.shortName && $0["effect"] != "live" }
+        // Whoever is going to end says goodbye before.
+        guard let number = change["change"]?.integer, !endsItself, loop.now < end else {
+            return tell(change, exchange, gathering, isInForce: change["change"]?.integer == nil ? .null : false)
+        }
+        loop.timer(after: Self.interval) { [unowned self] in
+            neighbours.ask("supervisor", "config-outcome", [JSON.Member("change", JSON(number))]) {
+                [unowned self] answer in
+                // A supervisor that is busy with it answers later.
+                let outcome = try? answer.get()
+                switch outcome?["state"]?.string {
+                case "failed":
+                    let message = "the file is written, but not in force: \(outcome?["message"]?.string ?? "")"
+                    let key = outcome?["key"]?.string
+                    exchange.refuse(APIError(.unprocessable, "not-in-force", key: key, message))
+                case "applied":
+                    let members = change.members
+                        .map { $0.name == "daemons" ? JSON.Member("daemons", outcome?["daemons"] ?? []) : $0 }
+                    tell(.object(members), exchange, gathering, isInForce: true)
+                default: follow(change, exchange, gathering, until: end)
+                }
+            }
+        }
+    }
+
+    private func tell(_ change: JSON, _ exchange: Exchange, _ gathering: Gathering, isInForce: JSON) {
+        let members = change.members.filter { $0.name != "change" } + [JSON.Member("in_force", isInForce)]
+        exchange.answer(.object(members + effects(change, gathering)))
+    }
+
+    /// How long a change may take until it is answered anyway.
+    private static let patience = Duration.seconds(8)
+    /// How often the supervisor is asked what has become of it.
+    private static let interval = Duration.milliseconds(150)
 
     /// Which streams a change interrupts, and how many viewers feel it.
     private func effects(_ change: JSON, _ gathering: Gathering) -> [JSON.Member] {

@@ -161,6 +161,12 @@ extension Schema {
                         ])
                     )
                 ),
+                .always(
+                    "in_force",
+                    .optional(.boolean),
+                    "True once the daemons have taken it; false if they are still at it, or apus-http itself starts "
+                        + "again; null if nothing was changed."
+                ),
                 .always("interrupted", .list(.text()), "Streams that pause or end: cam/main."),
                 .always("viewers", .integer(), "Viewers that are affected."),
             ])

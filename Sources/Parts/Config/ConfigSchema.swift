@@ -346,6 +346,7 @@ package enum ConfigSchema {
                     "session_timeout",
                     .duration(.seconds(10)...(.seconds(3600))),
                     "1m",
+                    .live,
                     "A session without a sign of life for so long is ended."
                 ),
                 ConfigKey(

@@ -83,6 +83,11 @@ final class Up {
         }
     }
 
+    /// What the last reload did to the daemons.
+    private(set) var effects: [(name: String, impact: ConfigImpact)] = []
+    /// The newest changes that were asked for over the control socket.
+    var outcomes: [ConfigOutcome] = []
+
     private init(
         _ source: ConfigurationSource,
         _ configuration: Configuration,
@@ -271,6 +276,7 @@ extension Up {
     @discardableResult
     func reload() throws(Failure) -> [String] {
         let (document, new) = try source.load()
+        effects = []
         guard new != configuration else {
             // The files that it names may have changed: a certificate that was renewed.
             for plan in supervisor.plans { tell(plan.name) }
@@ -288,11 +294,13 @@ extension Up {
         let old = supervisor.plans
         for plan in old where !plans.contains(where: { $0.name == plan.name }) {
             supervisor.remove(plan.name)
+            effects.append((plan.name, .stop))
             changed.append(plan.name)
         }
         for plan in plans {
             guard let before = old.first(where: { $0.name == plan.name }) else {
                 supervisor.start(plan)
+                effects.append((plan.name, .start))
                 changed.append(plan.name)
                 continue
             }
@@ -312,7 +320,9 @@ extension Up {
 
     /// Lets a child read its configuration again; one that cannot apply it is restarted.
     private func apply(_ plan: ChildPlan) {
-        if tell(plan.name) { supervisor.update(plan) } else { supervisor.restart(plan) }
+        let isTaken = tell(plan.name)
+        if isTaken { supervisor.update(plan) } else { supervisor.restart(plan) }
+        effects.append((plan.name, isTaken ? .live : .restart))
     }
 
     /// Has a child read its configuration again; false if it does not, or needs a restart for it.

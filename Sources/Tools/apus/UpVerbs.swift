@@ -63,6 +63,19 @@ extension Up {
                 try change(arguments.texts("set") ?? [], isDryRun: arguments.boolean("dry_run") ?? false)
             }
         )
+        control.commands.add(
+            Verb(
+                "config-outcome",
+                "Tells what has become of a change: pending, applied or failed, and what happened to the daemons.",
+                [Argument("change", .integer(1...(.max)), "What config-set has called it.")]
+            ) { [unowned self] arguments throws(ControlError) in
+                let number = arguments.integer("change") ?? 0
+                guard let outcome = outcomes.last(where: { $0.number == number }) else {
+                    throw ControlError(.outOfRange, key: "change", "there is no change \(number), or it was long ago")
+                }
+                return outcome.json(supervisor.reports)
+            }
+        )
     }
 
     /// A process; nil if it is gone. Only the supervisor may look: the daemons' sandboxes hide others' memory.
@@ -152,27 +165,44 @@ extension Up {
             throw ControlError(.outOfRange, error.description)
         }
         let impacts = impacts(of: keys, new)
-        if !isDryRun, !keys.isEmpty { try apply(document) }
+        var number: Int?
+        if !isDryRun, !keys.isEmpty { number = try apply(document, keys) }
         return [
-            "dry_run": .boolean(isDryRun), "changed": .array(keys.map { .string($0.text) }),
+            "dry_run": .boolean(isDryRun), "change": number.map { JSON($0) } ?? .null,
+            "changed": .array(keys.map { .string($0.text) }),
             "daemons": .array(impacts.map { ["name": .string($0.name), "effect": .string($0.impact.rawValue)] }),
         ]
     }
 
-    private func apply(_ document: ConfigDocument) throws(ControlError) {
+    /// Writes the file and has it read soon; returns the number of the change.
+    private func apply(_ document: ConfigDocument, _ keys: [ConfigKeyPath]) throws(ControlError) -> Int {
         do throws(SystemError) {
             try document.save()
         } catch {
             throw ControlError(.failed, "cannot write \(document.name): \(error.reason)")
         }
+        let number = (outcomes.last?.number ?? 0) + 1
+        if outcomes.count == Self.maximumOutcomes { outcomes.removeFirst() }
+        outcomes.append(ConfigOutcome(number: number, keys: keys))
         loop.timer(after: Self.changeDelay) { [unowned self] in
+            var problem: String?
             do throws(Failure) {
                 try reload()
             } catch {
                 log.error("the configuration is not reloaded", ["error": error])
+                problem = error.description
+            }
+            // What is read is the whole file: an earlier change is in force with it.
+            for index in outcomes.indices where outcomes[index].effects == nil && outcomes[index].problem == nil {
+                outcomes[index].effects = problem == nil ? effects : nil
+                outcomes[index].problem = problem
             }
         }
+        return number
     }
+
+    /// So many changes are remembered.
+    private static let maximumOutcomes = 16
 
     private func impacts(of keys: [ConfigKeyPath], _ new: Configuration) -> [(name: String, impact: ConfigImpact)] {
         var impacts: [(name: String, impact: ConfigImpact)] = []
