@@ -89,9 +89,10 @@ class TransportTest(SharedSuite):
         said, code = self.openssl("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
         self.assertNotEqual(code, 0, said)
 
-    def test_alpn_chooses_http_1_1(self):
-        said, _ = self.openssl("-alpn", "h2,http/1.1")
-        self.assertIn("ALPN protocol: http/1.1", said)
+    def test_alpn_chooses_http_2_before_http_1_1(self):
+        for offered, chosen in [("http/1.1,h2", "h2"), ("http/1.1", "http/1.1")]:
+            said, _ = self.openssl("-alpn", offered)
+            self.assertIn(f"ALPN protocol: {chosen}", said)
 
     def test_a_plain_request_on_the_tls_port_is_told(self):
         status, _, body = self.curl(f"http://127.0.0.1:{self.port}/")

@@ -5,6 +5,7 @@ import Access
 import Bytes
 import FanOut
 import HTTP
+import HTTP2
 import Log
 import Loop
 import System
@@ -46,7 +47,7 @@ final class Client {
 
     /// Starts to serve.
     func start() throws(SystemError) {
-        if !connection.isEncrypted { wire = HTTP1Wire(self) }
+        if !connection.isEncrypted { speak() }
         connection.onInput = { [unowned self] in takeInput() }
         connection.onInputEnd = { [unowned self] in wire?.goesOnWithoutInput() ?? false }
         pullFromWire()
@@ -60,7 +61,7 @@ final class Client {
     /// Takes what has been received.
     func takeInput() {
         // Whoever says something has been through the handshake.
-        if wire == nil { wire = HTTP1Wire(self) }
+        if wire == nil { speak() }
         wire?.takeInput()
     }
 
@@ -68,6 +69,20 @@ final class Client {
     func pullFromWire() {
         connection.framing = nil
         connection.nextImage = { [unowned self] in wire?.nextImage() }
+    }
+
+    /// Begins with what was agreed on in the handshake.
+    private func speak() {
+        guard connection.negotiatedProtocol == "h2" else {
+            wire = HTTP1Wire(self)
+            return
+        }
+        do throws(HTTP2Error) {
+            wire = try HTTP2Wire(self)
+        } catch {
+            server.log.warn("a connection cannot be served", ["client": id, "error": error])
+            close(error.reason)
+        }
     }
 
     /// Ends what has taken too long.

@@ -17,7 +17,7 @@ extension Server {
             return try Security(
                 certificate: configuration.certificate,
                 key: configuration.key,
-                protocols: ["http/1.1"],
+                protocols: ["h2", "http/1.1"],
                 log
             )
         } catch {

@@ -118,6 +118,7 @@ final class Report {
             JSON.Member("sent", JSON(client.connection.bytesSent)),
             JSON.Member("pending", JSON(client.connection.pendingBytes)),
         ]
+        if client.connection.negotiatedProtocol == "h2" { members.append(JSON.Member("protocol", "h2")) }
         // More than one only over HTTP/2.
         let busy = client.exchanges.compactMap(\.activity)
         members.append(JSON.Member("busy", .string(busy.first?.kind ?? "requests")))
