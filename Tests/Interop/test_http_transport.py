@@ -211,3 +211,45 @@ class TransportTest(SharedSuite):
             piece = viewer.recv(65536)
             self.assertTrue(piece, "the viewer was disconnected")
             data += piece
+
+
+class FamiliesTest(SharedSuite):
+    """All addresses of both families, HTTPS required of other machines."""
+
+    @classmethod
+    def make_apus(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="apus-families-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.certificate, cls.key = make_certificate(pathlib.Path(cls.folder.name))
+        cls.port = free_port()
+        text = config(cls.certificate, cls.key, cls.port)
+        return Apus(config=f"{text}encryption = required\nlisten = *\n\n[apus]\nauth = off\n")
+
+    def curl(self, url, *options):
+        """The answer's status, and where it leads."""
+        command = [settings.need("curl", "curl"), "-sS", "-k", "-g", "-m", "10", "-o", "/dev/null",
+                   "-w", "%{http_code} %{redirect_url}", *options, url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        status, _, target = done.stdout.partition(" ")
+        return int(status), target
+
+    def test_both_families_are_served_with_and_without_tls(self):
+        for family, host in [("-4", "127.0.0.1"), ("-6", "[::1]")]:
+            with self.subTest(family):
+                self.assertEqual(self.curl(f"http://{host}:{self.apus.http_port}/healthz", family)[0], 200)
+                self.assertEqual(self.curl(f"https://{host}:{self.port}/healthz", family)[0], 200)
+
+    def test_other_machines_are_sent_to_https(self):
+        # This machine's own address is not the loopback's, so it counts as another's.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            host = probe.getsockname()[0]
+        status, target = self.curl(f"http://{host}:{self.apus.http_port}/cam/snapshot.jpg?width=160")
+
+        self.assertEqual((status, target), (308, f"https://{host}:{self.port}/cam/snapshot.jpg?width=160"))
+        self.assertEqual(self.curl(target)[0], 200)
+        self.assertEqual(self.curl(f"http://{host}:{self.apus.http_port}/api/v1/shares", "-d", "{}")[0], 308)
+
+    def test_this_machine_is_answered_as_it_asks(self):
+        self.assertEqual(self.curl(f"http://127.0.0.1:{self.apus.http_port}/cam/snapshot.jpg")[0], 200)
