@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # HTTPS, ranges and conditions, with curl and openssl; certificates renewed under viewers.
 
+import contextlib
 import pathlib
 import socket
 import ssl
@@ -253,3 +254,39 @@ class FamiliesTest(SharedSuite):
 
     def test_this_machine_is_answered_as_it_asks(self):
         self.assertEqual(self.curl(f"http://127.0.0.1:{self.apus.http_port}/cam/snapshot.jpg")[0], 200)
+
+
+class FullTest(SharedSuite):
+    """As many clients as there may be."""
+
+    @classmethod
+    def make_apus(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="apus-full-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.certificate, cls.key = make_certificate(pathlib.Path(cls.folder.name))
+        cls.port = free_port()
+        return Apus(config=config(cls.certificate, cls.key, cls.port) + "max_clients = 2\n")
+
+    def test_clients_of_https_beyond_the_limit_are_told(self):
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        with contextlib.ExitStack() as stack:
+            for _ in range(2):
+                plain = stack.enter_context(socket.create_connection(("127.0.0.1", self.port), 5))
+                stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            for version in ["--http1.1", "--http2"]:
+                command = [settings.need("curl", "curl"), "-sSi", version, "--cacert", str(self.certificate), "-m", "10"]
+                done = subprocess.run([*command, f"https://localhost:{self.port}/healthz"],
+                                      capture_output=True, text=True, timeout=20)
+                self.assertIn(" 503", done.stdout.split("\r\n")[0], done.stderr)
+                self.assertIn("retry-after: 10", done.stdout.lower())
+
+    def test_a_port_that_is_taken_is_named_by_its_key(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            text = config(self.certificate, self.key, taken.getsockname()[1])
+            with self.assertRaisesRegex(AssertionError, "set another tls_port in \\[http\\]"):
+                try:
+                    (apus := Apus(config=text)).start()
+                finally:
+                    apus.destroy()
