@@ -13,7 +13,7 @@ private final class Bench {
     let loop: EventLoop
     let path = "/tmp/apus-link-\(Process.id)-\(Random.uint64()).sock"
     var server: ControlServer?
-    private(set) var link: ControlLink!
+    let link: ControlLink
 
     init(timeout: Duration = .seconds(5)) throws {
         loop = try EventLoop()

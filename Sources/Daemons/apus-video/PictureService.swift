@@ -90,11 +90,14 @@ final class PictureService {
             switch PictureFrames.copy(job, from: view) {
             case .failure(let missing): reply(.gone(missing.rawValue), to: client)
             case .success(let frames):
-                isBusy = queue.run({ frames.picture() }) { [unowned self] picture in
-                    isBusy = false
-                    reply(picture, to: client)
-                    goOn()
-                }
+                isBusy = queue.run(
+                    { frames.picture() },
+                    then: { [unowned self] picture in
+                        isBusy = false
+                        reply(picture, to: client)
+                        goOn()
+                    }
+                )
                 if !isBusy { reply(.failed("there is no thread for it"), to: client) }
             }
         }
