@@ -64,7 +64,7 @@ final class HTTP2Wire: Wire {
     func abort(_ exchange: Exchange, _ reason: String) {
         open[exchange.stream] = nil
         session.reset(Int32(exchange.stream))
-        exchange.end(reason)
+        end(exchange, reason)
         flush()
     }
 
@@ -109,7 +109,7 @@ final class HTTP2Wire: Wire {
         }
         let last = open
         open = [:]
-        for exchange in last.values { exchange.end(reason) }
+        for exchange in last.values { end(exchange, reason) }
     }
 
     private func handle(_ events: [HTTP2Event]) {
@@ -129,10 +129,19 @@ final class HTTP2Wire: Wire {
                 flush()
             case .closed(let stream, let code):
                 idleSince = loop.now
-                open.removeValue(forKey: Int(stream))?.end(code == 0 ? "done" : "closed by the peer")
+                if let exchange = open.removeValue(forKey: Int(stream)) {
+                    end(exchange, code == 0 ? "done" : "closed by the peer")
+                }
                 if connection.hasInputEnded { loop.later { [weak self] in self?.leaveIfDone() } }
             }
         }
+    }
+
+    /// Ends an exchange. One stream's sending may end another's, whose source is about to be told of the same picture:
+    /// so all stay until that is over.
+    private func end(_ exchange: Exchange, _ reason: String) {
+        exchange.end(reason)
+        loop.later { extendLifetime(exchange) }
     }
 
     /// Sends what there is; not from inside of the sending.
