@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from . import clients, settings
-from .apus import Apus, free_port
+from .apus import Apus, free_port, until
 from .case import SharedSuite
 from .test_tls import make_certificate
 
@@ -290,3 +290,71 @@ class FullTest(SharedSuite):
                     (apus := Apus(config=text)).start()
                 finally:
                     apus.destroy()
+
+
+class UnixSocketTest(SharedSuite):
+    """The server on a Unix socket."""
+
+    @classmethod
+    def make_apus(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="apus-unix-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.path = pathlib.Path(cls.folder.name) / "http.sock"
+        # What an instance leaves behind that was killed.
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(cls.path))
+        return Apus(config=cls.config(cls.path))
+
+    @staticmethod
+    def config(path):
+        return f"""
+[camera.cam]
+source = pattern:?size=320x240&fps=25
+
+[rtsp]
+enabled = no
+
+[http]
+unix_socket = {path}
+unix_socket_mode = 600
+"""
+
+    def curl(self, address, *options):
+        command = [settings.need("curl", "curl"), "-sS", "-m", "10", "--unix-socket", str(self.path)]
+        return subprocess.run([*command, *options, address], capture_output=True, timeout=20)
+
+    def test_a_snapshot_by_whatever_name(self):
+        for name in ["localhost", "cams.example.com"]:
+            done = self.curl(f"http://{name}/cam/snapshot.jpg", "-f")
+            self.assertEqual((done.returncode, done.stdout[:2]), (0, b"\xff\xd8"), done.stderr)
+
+    def test_pictures_go_on(self):
+        done = self.curl("http://localhost/cam/mjpeg", "-m", "2")
+        self.assertEqual(done.returncode, 28, done.stderr)
+        self.assertGreater(done.stdout.count(b"\xff\xd8\xff"), 10)
+
+    def test_the_mode_is_as_configured(self):
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+
+    def test_status_and_the_table_of_addresses_tell_it(self):
+        until(lambda: "Ready. Ctrl-C" in self.apus.log(200), 10, "the table of addresses")
+        command = [settings.PROGRAMS / "apus", "status", "--json", "--run-dir", self.apus.run_dir]
+        status = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=10)
+
+        self.assertRegex(self.apus.log(200), f"Unix socket +{self.path}\n")
+        self.assertIn(f'"path":"{self.path}"', status.stdout.replace("\\/", "/").replace(": ", ":"))
+
+    def test_a_second_instance_is_refused_and_the_first_goes_on(self):
+        with self.assertRaisesRegex(AssertionError, "set another unix_socket in \\[http\\]"):
+            try:
+                (apus := Apus(config=self.config(self.path))).start()
+            finally:
+                apus.destroy()
+        self.assertEqual(self.curl("http://localhost/healthz", "-f").returncode, 0)
+
+    def test_it_is_removed_on_stop(self):
+        path = self.path.with_name("other.sock")
+        with Apus(config=self.config(path)) as apus:
+            self.assertTrue(path.is_socket())
+            apus.interrupt()
+            self.assertFalse(path.exists())

@@ -60,6 +60,8 @@ final class Server {
     private let listener: Listener
     /// The port for reCamera's clients; nil for none.
     private let socketListener: Listener?
+    /// The Unix socket; nil for none.
+    private let unixListener: Listener?
     private var handovers: HandoverPort?
     /// What clients connect to by TLS; nil without a certificate.
     private var secure: Listener?
@@ -98,6 +100,7 @@ final class Server {
             configuration.http.webSocketPort == 0
             ? nil
             : try Self.listen(configuration.http, configuration.http.webSocketPort, key: "websocket_port", log, loop)
+        unixListener = try Self.listenUnix(configuration.http, log, loop)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
@@ -112,6 +115,12 @@ final class Server {
                 try admit(socket, peer, nil, toSocketPort: true)
             }
             context.listening("websocket", socketListener.address)
+        }
+        if let unixListener {
+            try unixListener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, nil) }
+            let path = configuration.http.unixSocket
+            context.listening("unix", path: path)
+            context.onStop { File.remove(path) }
         }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
@@ -177,6 +186,23 @@ final class Server {
             return try Listener(address, loop, log)
         } catch {
             throw Failure.cannotListen("http", key: key, address, error)
+        }
+    }
+
+    private static func listenUnix(
+        _ configuration: HTTPConfiguration,
+        _ log: Logger,
+        _ loop: EventLoop
+    ) throws -> Listener? {
+        let path = configuration.unixSocket
+        guard !path.isEmpty else { return nil }
+        do throws(SystemError) {
+            return try Listener(unix: path, mode: configuration.unixSocketMode, loop, log)
+        } catch {
+            throw Failure(
+                .cannotListen,
+                "cannot listen on \(path): \(error.reason); set another unix_socket in [http]"
+            )
         }
     }
 
@@ -261,7 +287,8 @@ final class Server {
         let isSamePort = new.http.port == old.http.port || new.http.port == listener.address.port
         let isSameTLSPort = new.http.tlsPort == old.http.tlsPort || new.http.tlsPort == secure?.address.port
         guard isSamePort, isSameTLSPort, (new.tls != nil) == (security != nil), new.http.listen == old.http.listen,
-            new.http.isEnabled == old.http.isEnabled, new.http.webSocketPort == old.http.webSocketPort
+            new.http.isEnabled == old.http.isEnabled, new.http.webSocketPort == old.http.webSocketPort,
+            new.http.unixSocket == old.http.unixSocket, new.http.unixSocketMode == old.http.unixSocketMode
         else {
             return false
         }

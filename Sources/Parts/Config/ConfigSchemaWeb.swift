@@ -70,5 +70,20 @@ extension ConfigSchema {
             "0",
             "The TCP port for reCamera's clients, who expect 8765; 0 for none."
         ),
+        ConfigKey(
+            .fixed("http"),
+            "unix_socket",
+            .path,
+            "",
+            "A Unix socket that is listened on as well, for a proxy on this machine; whoever may open it counts as this "
+                + "machine. Its directory must be writable."
+        ),
+        ConfigKey(
+            .fixed("http"),
+            "unix_socket_mode",
+            .choice(["600", "660", "666"]),
+            "660",
+            "The Unix socket's file mode: for the user of the server, for its group too, for everybody."
+        ),
     ]
 }

@@ -181,6 +181,10 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package let sessionTimeout: Duration
     /// The port for reCamera's clients; 0: none.
     package let webSocketPort: UInt16
+    /// The path of a Unix socket; empty: none.
+    package let unixSocket: String
+    /// The Unix socket's permissions.
+    package let unixSocketMode: UInt32
 }
 
 /// `plain_login`.

@@ -268,5 +268,7 @@ extension HTTPConfiguration {
         plainLogin = PlainLogin(rawValue: table.text("http", "plain_login")) ?? .auto
         sessionTimeout = table.duration("http", "session_timeout")
         webSocketPort = UInt16(table.integer("http", "websocket_port"))
+        unixSocket = table.text("http", "unix_socket")
+        unixSocketMode = UInt32(table.text("http", "unix_socket_mode"), radix: 8) ?? 0o660
     }
 }

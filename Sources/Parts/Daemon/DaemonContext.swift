@@ -84,6 +84,12 @@ package final class DaemonContext {
         log.info("listening", ["protocol": protocolName, "address": address])
     }
 
+    /// Says in the status that a Unix socket is listened on.
+    package func listening(_ protocolName: String, path: String) {
+        listeners.append(["protocol": .string(protocolName), "path": .string(path)])
+        log.info("listening", ["protocol": protocolName, "path": path])
+    }
+
     /// Tells the supervisor that the daemon does its job now. Harmless when repeated.
     package func ready() {
         guard !isReady else { return }

@@ -36,7 +36,11 @@ extension Sandbox {
                 reads.insert(Sandbox.directory(of: File.resolved(file) ?? file))
             }
         }
-        if needs == .web { writes.insert(Sandbox.directory(of: configuration.users.path)) }
+        if needs == .web {
+            writes.insert(Sandbox.directory(of: configuration.users.path))
+            let socket = configuration.http.unixSocket
+            if !socket.isEmpty { writes.insert(Sandbox.directory(of: socket)) }
+        }
         guard needs == .capture else { return }
         writes.insert("/dev")
         reads.formUnion(Sandbox.nameLookup)

@@ -24,6 +24,21 @@ package final class Listener {
         self.log = log
     }
 
+    /// Listens on a Unix path with the file mode given; what a dead process left there is replaced.
+    ///
+    /// Throws EADDRINUSE while somebody listens there, and EEXIST if it is a file of another kind.
+    package init(
+        unix path: String,
+        mode: UInt32,
+        _ loop: EventLoop,
+        _ log: Logger
+    ) throws(SystemError) {
+        socket = try Socket.listenUnix(unlessServed: path, mode: mode)
+        address = try Socket.localAddress(socket.raw)
+        self.loop = loop
+        self.log = log
+    }
+
     deinit { watch?.cancel() }
 
     /// Says how many processes listen now.

@@ -77,6 +77,25 @@ package enum Socket {
         return socket
     }
 
+    /// Listens for streams on a Unix path as `listenUnix` does, but never takes the path away from who listens there.
+    ///
+    /// Throws EADDRINUSE then, and EEXIST if a file of another kind is there.
+    package static func listenUnix(unlessServed path: String, mode: UInt32) throws(SystemError) -> FileDescriptor {
+        if let found = File.mode(path) {
+            guard found & S_IFMT == S_IFSOCK else { throw SystemError("bind \(path)", code: EEXIST) }
+            var isServed = true
+            do {
+                _ = try connectUnix(path, kind: .stream)
+            } catch  where error.isConnectionRefused {
+                isServed = false
+            } catch  where !error.isPermissionDenied {
+                // It is busy, or of another kind.
+            }
+            if isServed { throw SystemError("bind \(path)", code: EADDRINUSE) }
+        }
+        return try listenUnix(path, kind: .stream, mode: mode)
+    }
+
     /// Connects to a Unix path. Waits never: a full backlog throws EAGAIN.
     package static func connectUnix(_ path: String, kind: Kind) throws(SystemError) -> FileDescriptor {
         let socket = try make(AF_UNIX, kind)

@@ -112,6 +112,9 @@ package struct SocketAddress: Sendable {
         return host.hasPrefix("::ffff:") && host.contains(".") ? String(host.dropFirst(7)) : host
     }
 
+    /// True for a Unix socket.
+    package var isUnix: Bool { family == AF_UNIX }
+
     /// True for 127.0.0.0/8, ::1 and Unix sockets.
     package var isLoopback: Bool {
         let host = host

@@ -13,6 +13,8 @@ struct AddressTable {
     private let https: String?
     /// The port that speaks reCamera's protocol.
     private let recamera: String?
+    /// The path of the HTTP server's Unix socket.
+    private let unix: String?
     private let troubles: [String: String]
 
     /// `listeners` are what the servers say of themselves in `status`; `troubles` say why cameras have no pictures yet.
@@ -23,6 +25,7 @@ struct AddressTable {
         rtsps = AddressTable.authority("rtsps", listeners)
         http = AddressTable.authority("http", listeners)
         https = AddressTable.authority("https", listeners)
+        unix = listeners.first { $0["protocol"]?.string == "unix" }?["path"]?.string
         recamera = AddressTable.authority("websocket", listeners)
     }
 
@@ -52,6 +55,7 @@ struct AddressTable {
         if let http { table.append(["page", "", "http://\(http)/"]) }
         if let https { table.append([http == nil ? "page" : "", "", "https://\(https)/"]) }
         if let recamera { table.append(["reCamera", "", "ws://\(recamera)/"]) }
+        if let unix { table.append(["Unix socket", "", unix]) }
         var text = "\n" + table.text
         if let rtsp, let camera = configuration.cameras.first, let stream = camera.rtspStreams.first {
             let address = "rtsp://\(rtsp)/\(camera.name)\(stream)"

@@ -12,7 +12,9 @@ extension Server {
     /// True if the request may be carried out; else it is answered, or held until it may be looked at.
     func mayProceed(_ exchange: Exchange, _ endpoint: Endpoint) -> Bool {
         let head = exchange.request.head
-        guard gate.site.isOurs(host: head.fields["host"]) else {
+        // No browser comes to a Unix socket: a proxy does, with whatever name it was asked for.
+        let isOurs = exchange.client.isOnUnixSocket || gate.site.isOurs(host: head.fields["host"])
+        guard isOurs else {
             let name = SitePolicy.name(head.fields["host"] ?? "")
             log.warn("a name that is not ours", ["peer": exchange.client.connection.peer, "host": name])
             exchange.refuse(.misdirected, "\(name) is no name of this server: add it to hosts in [http] if it is one")

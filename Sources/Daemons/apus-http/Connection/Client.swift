@@ -19,6 +19,8 @@ final class Client {
     var access: AccessSession
     /// True for who came to the port for reCamera's clients.
     var isOnSocketPort = false
+    /// True for who came to the Unix socket.
+    var isOnUnixSocket: Bool { connection.peer.isUnix }
     /// True for who is only told that there are too many.
     var isTurnedAway = false
     /// What the connection speaks; nil until that is known.
