@@ -36,7 +36,8 @@ struct ConfigTable {
         guard let (_, camera) = ConfigSchema.pattern(of: section.name) else {
             let known = ConfigSchema.sections.map { $0.pattern.section(camera: ConfigTable.camera(in: section.name)) }
             let hint = Suggestion.phrase(for: section.name, among: known)
-            return add(section.line, "unknown section [\(section.name)]\(hint)")
+            let form = section.name.hasPrefix("camera ") ? "; a camera's is [camera.NAME]" : hint
+            return add(section.line, "unknown section [\(section.name)]\(form)")
         }
         if let camera {
             if let problem = CameraName.problem(with: camera) { return add(section.line, problem) }

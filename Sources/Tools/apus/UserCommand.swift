@@ -14,7 +14,7 @@ enum UserCommand {
         "Lists, adds, changes and removes users.",
         details: """
             The file is that of the running instance, else of --config FILE, else the user's own. Passwords are asked for,
-            or read from standard input: one line. apus config reload puts changes in force.
+            or read from standard input: one line. A running instance takes over changes of its own file at once.
 
             Roles: \(Role.allCases.map { "\($0.rawValue) \($0.meaning)" }.joined(separator: "; ")).
             """,
@@ -74,7 +74,7 @@ enum UserCommand {
         let role = try role(arguments) ?? .viewer
         let cameras = try cameras(arguments) ?? .all
         users.set(User(name: name, role: role, cameras: cameras, secret: try secret(name)))
-        return try save(&users, path)
+        return try save(&users, path, arguments, "added \(name)")
     }
 
     private static let passwd = Command(
@@ -89,7 +89,7 @@ enum UserCommand {
         var user = try user(arguments.operands[0], users, path)
         user.secret = try secret(user.name)
         users.set(user)
-        return try save(&users, path)
+        return try save(&users, path, arguments, "changed the password of \(user.name)")
     }
 
     private static let set = Command(
@@ -108,7 +108,7 @@ enum UserCommand {
         user.role = role ?? user.role
         user.cameras = cameras ?? user.cameras
         users.set(user)
-        return try save(&users, path)
+        return try save(&users, path, arguments, "changed \(user.name)")
     }
 
     private static let remove = Command(
@@ -122,7 +122,7 @@ enum UserCommand {
         var users = try load(path)
         _ = try user(arguments.operands[0], users, path)
         _ = users.remove(arguments.operands[0])
-        return try save(&users, path)
+        return try save(&users, path, arguments, "removed \(arguments.operands[0])")
     }
 
     private static let hash = Command(
@@ -133,7 +133,7 @@ enum UserCommand {
         let path = try path(arguments)
         var users = try load(path)
         let names = users.plain
-        _ = try save(&users, path)
+        try write(&users, path)
         try Terminal.write(names.isEmpty ? "nothing to hash\n" : "hashed: \(names.joined(separator: " "))\n")
         return .success
     }
@@ -155,7 +155,7 @@ extension UserCommand {
         operands: 1...1,
         details: """
             The token is shown once; the file keeps its hash. Clients send Authorization: Bearer TOKEN. A running instance
-            takes over what was made or revoked at once, unless --users or --config names a file.
+            takes over what was made or revoked at once if the file is its own.
             """
     ) { arguments in
         let path = try path(arguments)
@@ -170,9 +170,7 @@ extension UserCommand {
             }
             user.tokens.remove(at: index)
             users.set(user, keepingPassword: true)
-            _ = try save(&users, path)
-            try takeOver(arguments)
-            return .success
+            return try save(&users, path, arguments, "revoked \(id) of \(user.name)")
         }
         let id = arguments.value("--name") ?? String(Random.uint64() >> 32, radix: 16)
         if let problem = AccessToken.problem(withID: id) { throw Failure(.usage, problem) }
@@ -187,8 +185,8 @@ extension UserCommand {
         let made = AccessToken.make(id: id, expires: lifetime.map { utc + $0 })
         user.tokens.append(made.kept)
         users.set(user, keepingPassword: true)
-        _ = try save(&users, path)
-        try takeOver(arguments)
+        try write(&users, path)
+        _ = try takeOver(path, arguments)
         let answer: JSON = [
             "id": .string(id), "token": .string(made.token), "expires": made.kept.expires.map { JSON($0) } ?? .null,
         ]
@@ -206,14 +204,6 @@ extension UserCommand {
             try Terminal.write(Table([["ID", "LASTS"]] + tokens.map { [$0.id, Lifetime.text($0.expires, utc)] }).text)
         }
         return .success
-    }
-
-    /// Lets the running instance read its users again; nothing runs is as good.
-    private static func takeOver(_ arguments: ParsedArguments) throws(Failure) {
-        guard arguments.value("--users") == nil, arguments.value("--config") == nil,
-            (try? Instance(arguments.runDirectory)) != nil
-        else { return }
-        _ = try Instance.request("supervisor", "config-reload", [], arguments.runDirectory)
     }
 }
 
@@ -247,15 +237,37 @@ extension UserCommand {
         }
     }
 
+    /// Writes the file, puts it in force where it is the running instance's, and tells what was done.
+    private static func save(
+        _ users: inout UserList,
+        _ path: String,
+        _ arguments: ParsedArguments,
+        _ deed: String
+    ) throws -> ExitCode {
+        try write(&users, path)
+        let isInForce = try takeOver(path, arguments)
+        try Terminal.write("\(deed)\(isInForce ? "; in force" : "; in force once an instance with \(path) starts")\n")
+        return .success
+    }
+
+    /// Lets the running instance read its users again; false if none runs whose users these are.
+    private static func takeOver(_ path: String, _ arguments: ParsedArguments) throws(Failure) -> Bool {
+        let runDirectory = arguments.runDirectory
+        guard (try? Instance(runDirectory)) != nil,
+            (try? Configuration.load(runDirectory.configuration))?.users.path == path
+        else { return false }
+        _ = try Instance.request("supervisor", "config-reload", [], runDirectory)
+        return true
+    }
+
     /// Writes the file, in which no password is in the clear any more.
-    private static func save(_ users: inout UserList, _ path: String) throws(Failure) -> ExitCode {
+    private static func write(_ users: inout UserList, _ path: String) throws(Failure) {
         _ = users.hashPasswords()
         do throws(SystemError) {
             try users.save(path)
         } catch {
             throw Failure(.failure, "cannot write \(path): \(error.reason); --users names another file")
         }
-        return .success
     }
 
     private static func user(_ name: String, _ users: UserList, _ path: String) throws(Failure) -> User {

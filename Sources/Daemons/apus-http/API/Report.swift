@@ -70,14 +70,14 @@ final class Report {
             .filter(\.1).map(\.0)
     }
 
-    /// Answers `/healthz`: 200 while at least one camera with pictures has a producer.
+    /// Answers `/healthz`: 200 while the process of at least one camera with pictures runs, whatever its source does.
     func health() -> Response {
-        let attached = server.feeds.values.count { $0.isAttached }
-        let isHealthy = attached > 0 || server.feeds.isEmpty
+        let running = server.feeds.values.count { $0.isAttached }
+        let isHealthy = running > 0 || server.feeds.isEmpty
         return Response(
             isHealthy ? .ok : .unavailable,
             json: [
-                "ok": .boolean(isHealthy), "cameras": JSON(server.feeds.count), "online": JSON(attached),
+                "ok": .boolean(isHealthy), "cameras": JSON(server.feeds.count), "running": JSON(running),
                 "clients": JSON(server.clients.count),
             ]
         )

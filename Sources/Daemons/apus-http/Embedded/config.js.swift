@@ -14,7 +14,7 @@ import { dialog, h, iconButton, write } from './dom.js';
 export class ConfigView {
   name = 'config';
   title = 'Settings';
-  #keys = []; #changes = new Map();
+  #keys = []; #changes = new Map(); #isFixed = false;
 
   constructor(app) {
     this.app = app;
@@ -38,7 +38,8 @@ export class ConfigView {
     try {
       const { file, keys } = await api.config();
       this.#keys = keys;
-      write(this.file, file ?? 'Apus runs without a configuration file: changes last until it ends.');
+      this.#isFixed = !file;
+      write(this.file, file ?? 'Apus runs without a configuration file, so nothing can be changed here. apus up --config FILE has one.');
       this.#draw();
     } catch (error) { this.list.replaceChildren(h('p.problem', {}, error.message)); }
   }
@@ -73,8 +74,9 @@ export class ConfigView {
       ? h('select', { id, onchange: () => change(input.value) }, key.expects.split(/, | or /).map((option) => h('option', {}, option)))
       : h('input', { id, value, placeholder: key.default, spellcheck: 'false', autocomplete: 'off', oninput: () => change(input.value) });
     if (isChoice) input.value = value;
+    input.disabled = this.#isFixed;
     const note = [key.expects, key.default !== '' && `default ${key.default}`, key.effect === 'restart' && 'restarts a daemon'].filter(Boolean).join(' · ');
-    const back = key.is_set && iconButton('reset', `Back to the default, ${key.default}`, () => { input.value = key.default; change(key.default); });
+    const back = key.is_set && !this.#isFixed && iconButton('reset', `Back to the default, ${key.default}`, () => { input.value = key.default; change(key.default); });
     const row = h('div.setting', {}, h('label', { for: id }, key.key.slice(key.key.lastIndexOf('.') + 1)),
       h('div.value', {}, input, back), h('p', {}, key.doc), h('p.hint', {}, note));
     row.classList.toggle('changed', this.#changes.has(key.key));
