@@ -259,10 +259,17 @@ package enum ConfigSchema {
                 .path,
                 "",
                 .live,
-                "A PEM file: the server's certificate, then those that lead to the authority. Without it nothing is "
-                    + "encrypted."
+                "A PEM file: the server's certificate, then those that lead to the authority; self-signed has "
+                    + "apus up make one beside the users' file. Without it nothing is encrypted."
             ),
-            ConfigKey(.fixed("tls"), "key", .path, "", .live, "A PEM file: the certificate's key, not encrypted."),
+            ConfigKey(
+                .fixed("tls"),
+                "key",
+                .path,
+                "",
+                .live,
+                "A PEM file: the certificate's key, not encrypted. Self-signed needs none."
+            ),
         ]
         + serverKeys(
             "rtsp",

@@ -121,9 +121,15 @@ package struct AudioStreamConfiguration: Sendable, Equatable {
 
 /// `[tls]`.
 package struct TLSConfiguration: Sendable, Equatable {
-    /// Paths of PEM files.
+    /// The certificate's value that has `apus up` make one.
+    package static let selfSigned = "self-signed"
+
+    /// Paths of PEM files; the certificate may be `selfSigned`, and the key is passed over then.
     package let certificate: String
     package let key: String
+
+    /// True if `apus up` has to make the files.
+    package var isSelfSigned: Bool { certificate == Self.selfSigned }
 }
 
 /// `[rtsp]`.

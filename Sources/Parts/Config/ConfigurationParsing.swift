@@ -84,7 +84,7 @@ extension Configuration {
     private func checkEncryption(_ table: inout ConfigTable) {
         let certificate = table.text("tls", "certificate")
         let key = table.text("tls", "key")
-        if certificate.isEmpty != key.isEmpty {
+        if certificate.isEmpty != key.isEmpty, certificate != TLSConfiguration.selfSigned {
             let missing = key.isEmpty ? "key" : "certificate"
             table.report("tls", certificate.isEmpty ? "key" : "certificate", "[tls] needs a \(missing), too")
         }
@@ -228,7 +228,7 @@ extension TLSConfiguration {
     fileprivate init?(_ table: ConfigTable) {
         certificate = table.text("tls", "certificate")
         key = table.text("tls", "key")
-        if certificate.isEmpty || key.isEmpty { return nil }
+        if certificate.isEmpty || key.isEmpty && !isSelfSigned { return nil }
     }
 }
 

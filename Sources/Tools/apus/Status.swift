@@ -46,6 +46,9 @@ enum Status {
             ])
         }
         var text = table.text + machine
+        if let fingerprint = instance.status["certificate_sha256"]?.string {
+            text += "\ncertificate  SHA-256 \(fingerprint)\n"
+        }
         for (daemon, detail) in zip(instance.daemons, details) {
             let own = detail.members.filter { !common.contains($0.name) }
             guard !own.isEmpty else { continue }

@@ -49,6 +49,8 @@ final class Up {
     private(set) var configuration: Configuration
     /// The ports that were taken where the configuration leaves the choice open, by protocol.
     private var pickedPorts: [String: Int] = [:]
+    /// The files of `certificate = self-signed`.
+    private var ownCertificate: OwnCertificate?
     private var exitCode = ExitCode.success
     private var failure: Failure?
 
@@ -124,6 +126,7 @@ final class Up {
     private func run(_ document: ConfigDocument) throws -> ExitCode {
         let plans = try configuration.plans(programs, runDirectory, logLevel: logLevel)
         try reservePorts()
+        try takeCertificate(configuration)
         try write(document)
         try Process.becomeSubreaper()
         try loop.onSignals([.terminate, .interrupt, .hangUp, .child]) { [unowned self] in handle($0) }
@@ -256,8 +259,26 @@ final class Up {
         }
     }
 
+    /// Has the certificate ready that the configuration leaves to the instance, and tells what people compare.
+    private func takeCertificate(_ configuration: Configuration) throws(Failure) {
+        guard configuration.tls?.isSelfSigned == true else {
+            ownCertificate = nil
+            return
+        }
+        let own = try OwnCertificate(beside: configuration.users.path)
+        ownCertificate = own
+        log.info(
+            own.isNew ? "self-signed certificate made" : "self-signed certificate",
+            ["file": own.certificate, "sha256": own.fingerprint]
+        )
+    }
+
     private func write(_ document: ConfigDocument) throws(SystemError) {
         var document = document
+        if let ownCertificate {
+            document.set("tls", "certificate", to: ownCertificate.certificate)
+            document.set("tls", "key", to: ownCertificate.key)
+        }
         for (name, port) in pickedPorts {
             guard let (section, key) = Self.portKeys[name], document.value(section, key) == "0" else { continue }
             document.set(section, key, to: "\(port)")
@@ -278,11 +299,13 @@ extension Up {
         let (document, new) = try source.load()
         effects = []
         guard new != configuration else {
+            try takeCertificate(new)
             // The files that it names may have changed: a certificate that was renewed.
             for plan in supervisor.plans { tell(plan.name) }
             return []
         }
         let plans = try new.plans(programs, runDirectory, logLevel: logLevel)
+        try takeCertificate(new)
         do throws(SystemError) {
             try write(document)
         } catch {
@@ -341,6 +364,7 @@ extension Up {
                     "uptime": JSON((Clock.monotonic() - started).seconds),
                     "run_dir": .string(runDirectory.path),
                     "config": JSON(source.file),
+                    "certificate_sha256": JSON(ownCertificate?.fingerprint),
                     "daemons": .array(supervisor.reports.map { $0.json(Clock.monotonic()) }),
                 ]
             }
