@@ -135,9 +135,9 @@ class Watched:
         return [offset for offset in nearest if abs(offset) < 0.5]
 
     def gaps_of_sound(self):
-        """The times between neighbouring hundredths that are far from one, in seconds; a packet is 20 ms and more."""
+        """The times between neighbouring hundredths that are not one, in seconds."""
         times = [time for time, _ in self.sound]
-        return [later - time - 0.01 for time, later in zip(times, times[1:]) if abs(later - time - 0.01) > 0.01]
+        return [later - time - 0.01 for time, later in zip(times, times[1:]) if abs(later - time - 0.01) > 0.005]
 
 
 def onsets(values, threshold):
