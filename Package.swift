@@ -105,11 +105,12 @@ let package = Package(
         ),
         module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
+        module("Parts", "Devices", uses: ["Bytes", "Media", "System", "Loop", "Config", "CShimLinux"]),
         module(
             "Parts",
             "Capture",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Config", "Encode", "Ring", "RTP", "RTSP", "Player", "CShimLinux",
+                "Bytes", "Media", "System", "Loop", "Config", "Devices", "Encode", "Ring", "RTP", "RTSP", "Player",
             ]
         ),
         module("Parts", "Sandbox", uses: ["System", "CSysSeccomp"]),
@@ -122,8 +123,9 @@ let package = Package(
             "Daemons",
             "apus-video",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Encode", "Pictures", "Config", "Control", "Log",
-                "Daemon", "Metrics",
+                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Devices", "Encode", "Pictures", "Config",
+                "Control",
+                "Log", "Daemon", "Metrics",
             ]
         ),
         program(
@@ -184,6 +186,9 @@ let package = Package(
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut", "Metrics"]),
-        tests("CaptureTests", uses: ["Bytes", "Media", "System", "Loop", "Config", "Ring", "Capture", "Encode"]),
+        tests(
+            "CaptureTests",
+            uses: ["Bytes", "Media", "System", "Loop", "Config", "Ring", "Capture", "Devices", "Encode"]
+        ),
     ]
 )

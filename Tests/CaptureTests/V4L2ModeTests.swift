@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The choice among what a V4L2 device offers.
 
-import Capture
+@testable import Capture
 import Config
+import Devices
 import Testing
 
 @Suite("V4L2 modes") struct V4L2ModeTests {

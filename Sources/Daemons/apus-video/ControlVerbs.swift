@@ -5,6 +5,7 @@ import Capture
 import Config
 import Control
 import Daemon
+import Devices
 import Encode
 import Log
 import Media

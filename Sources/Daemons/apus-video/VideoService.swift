@@ -6,6 +6,7 @@ import Capture
 import Config
 import Control
 import Daemon
+import Devices
 import Encode
 import Log
 import Loop

@@ -3,6 +3,7 @@
 
 package import Bytes
 package import Config
+package import Devices
 package import Encode
 package import Loop
 import Media

@@ -3,6 +3,7 @@
 
 package import Bytes
 package import Config
+import Devices
 import Encode
 package import Media
 
@@ -63,13 +64,6 @@ package enum CaptureState: Sendable, Equatable {
     case lost(reason: String)
     /// It is over and stays so: a file that does not loop.
     case ended
-}
-
-/// Why a source cannot start or go on.
-package struct CaptureError: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
 }
 
 /// What a source hands over. Everything is called on the loop's thread; spans are lent for the call only.

@@ -2,6 +2,7 @@
 // The values that somebody wants a camera's controls to have, put in force whenever the camera is there.
 
 package import Config
+import Devices
 
 /// A source whose device has controls.
 protocol ControlledSource: Source {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controls of the test pattern: one of each kind that cameras have, so that nothing needs hardware to be tried.
 
+import Devices
+
 /// How the test pattern looks.
 struct PatternLook: Equatable {
     /// What fills the space above the panel.

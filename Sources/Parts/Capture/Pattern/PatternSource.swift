@@ -3,6 +3,7 @@
 
 import Bytes
 import Config
+import Devices
 import Encode
 import Loop
 import Media

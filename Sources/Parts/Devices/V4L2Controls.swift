@@ -11,14 +11,14 @@ extension V4L2Device {
     static let textLimit: Int64 = 4096
 
     /// Something that the device tells by itself.
-    enum Event {
+    package enum Event {
         case control(UInt32)
         /// The signal that it digitises has another size or rate, has come, or is gone.
         case sourceChange
     }
 
     /// All controls that are not disabled, with their present values.
-    func controls() -> [CameraControl] {
+    package func controls() -> [CameraControl] {
         var result: [CameraControl] = []
         var names: [UInt32: (name: String, group: String)] = [:]
         var taken: Set<String> = []
@@ -47,7 +47,7 @@ extension V4L2Device {
     }
 
     /// One control as it is now; nil if it was never listed.
-    func control(_ id: UInt32) -> CameraControl? {
+    package func control(_ id: UInt32) -> CameraControl? {
         if controlNames.isEmpty { _ = controls() }
         var found = apus_v4l2_control()
         // Safe: the call fills in a structure of ours.
@@ -56,7 +56,7 @@ extension V4L2Device {
     }
 
     /// Sets a control to a value that fits it.
-    func set(_ control: CameraControl, to value: CameraControl.Value) throws(ControlRefusal) {
+    package func set(_ control: CameraControl, to value: CameraControl.Value) throws(ControlRefusal) {
         let result: Int32
         switch value {
         case .number(let number):
@@ -73,14 +73,14 @@ extension V4L2Device {
     }
 
     /// Has the device tell of changes of its controls and of its source.
-    func watchControls() {
+    package func watchControls() {
         // A device without events is as good as one where nothing changes.
         _ = apus_v4l2_subscribe(descriptor, 0)
         for control in controls() where control.kind != .button { _ = apus_v4l2_subscribe(descriptor, control.id) }
     }
 
     /// What the device has to tell; nil if there is nothing more.
-    func nextEvent() -> Event? {
+    package func nextEvent() -> Event? {
         var id: UInt32 = 0
         var isSourceChange: Int32 = 0
         // Safe: the call fills in variables of ours.

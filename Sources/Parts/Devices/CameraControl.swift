@@ -180,7 +180,7 @@ extension CameraControl {
     }
 
     /// True for what other controls depend on: automatics are switches and menus.
-    var isSwitch: Bool { kind == .boolean || kind == .menu }
+    package var isSwitch: Bool { kind == .boolean || kind == .menu }
 
     /// True if it can be set at all.
     package var isSettable: Bool { kind != .compound && !flags.contains(.readOnly) }

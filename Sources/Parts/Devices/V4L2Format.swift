@@ -2,7 +2,6 @@
 // The pixel formats taken from V4L2 devices, and the choice among what a device offers.
 
 package import Config
-package import Encode
 package import Media
 
 /// A pixel format of a capture device.
@@ -51,23 +50,8 @@ extension V4L2Format {
         }
     }
 
-    /// How uncompressed frames are laid out.
-    package var pixels: PixelFormat? {
-        switch self {
-        case .mjpeg, .h264, .hevc: nil
-        case .yuyv: .yuyv
-        case .uyvy: .uyvy
-        case .nv12: .nv12
-        case .nv21: .nv21
-        case .yu12: .yuv420
-        case .grey: .grey
-        case .rgb24: .rgb24
-        case .bgr24: .bgr24
-        }
-    }
-
     /// The bytes of a pixel in a row of the first plane.
-    var pixelLength: Int {
+    package var pixelLength: Int {
         switch self {
         case .yuyv, .uyvy: 2
         case .rgb24, .bgr24: 3

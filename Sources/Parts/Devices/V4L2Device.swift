@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // A V4L2 capture device: what it offers, and its mapped buffers.
 
-import Bytes
+package import Bytes
 import CShimLinux
-import Config
-import Encode
-import Media
-import System
+package import Config
+package import Media
+package import System
 
 /// An open capture device. Stops streaming, unmaps and closes when it goes.
-@safe final class V4L2Device {
+@safe package final class V4L2Device {
     /// The buffers asked for: one being filled, one being read, and two against hiccups.
-    static let bufferCount: UInt32 = 4
+    package static let bufferCount: UInt32 = 4
     /// More formats, sizes or intervals than this are not asked for: a driver may never end its list.
-    static let listLimit: UInt32 = 128
+    package static let listLimit: UInt32 = 128
 
-    let path: String
+    package let path: String
     /// What the device calls itself.
-    let card: String
+    package let card: String
     private let file: FileDescriptor
     /// Names of controls in the device's order; see `controls()`.
     var controlNames: [UInt32: (name: String, group: String)] = [:]
@@ -30,27 +29,27 @@ import System
     private var planes = 1
 
     /// What the device was set to.
-    struct Setting {
-        var format: V4L2Format
-        var size: PictureSize
+    package struct Setting {
+        package var format: V4L2Format
+        package var size: PictureSize
         /// Of each plane that is memory of its own.
-        var strides: [Int]
-        var frameRate: Rational
-        var isFullRange: Bool
+        package var strides: [Int]
+        package var frameRate: Rational
+        package var isFullRange: Bool
     }
 
     /// A filled buffer, lent until `requeue`.
-    struct Filled {
-        var index: UInt32
+    package struct Filled {
+        package var index: UInt32
         /// Where the bytes are in each plane.
-        var ranges: InlineArray<3, Range<Int>>
-        var sequence: UInt32
-        var isDamaged: Bool
-        var captured: Instant?
+        package var ranges: InlineArray<3, Range<Int>>
+        package var sequence: UInt32
+        package var isDamaged: Bool
+        package var captured: Instant?
     }
 
     /// Opens a device node that can capture.
-    init(path: String) throws(CaptureError) {
+    package init(path: String) throws(CaptureError) {
         self.path = path
         do throws(SystemError) {
             file = try File.open(path, .readWrite, nonBlocking: true)
@@ -72,10 +71,11 @@ import System
 
     deinit { close() }
 
-    var descriptor: Int32 { file.raw }
+    /// The device's descriptor, which stays the device's own: readable when a frame is there, of priority when an event is.
+    package var descriptor: Int32 { file.raw }
 
     /// All modes that the device lists.
-    func modes() -> [V4L2Mode] {
+    package func modes() -> [V4L2Mode] {
         var result: [V4L2Mode] = []
         for index in 0..<Self.listLimit {
             var fourCC: UInt32 = 0
@@ -129,7 +129,7 @@ import System
     }
 
     /// Sets format, size and rate as near as the driver gets.
-    func configure(_ mode: V4L2Mode, frameRate: Int) throws(CaptureError) -> Setting {
+    package func configure(_ mode: V4L2Mode, frameRate: Int) throws(CaptureError) -> Setting {
         var wanted = apus_v4l2_format()
         wanted.fourcc = mode.fourCC
         wanted.width = UInt32(mode.size.width)
@@ -162,7 +162,7 @@ import System
     }
 
     /// Maps the buffers, hands them to the driver and starts the stream.
-    func startStreaming() throws(CaptureError) {
+    package func startStreaming() throws(CaptureError) {
         var count = Self.bufferCount
         // Safe: the call fills in a variable of ours.
         guard unsafe apus_v4l2_request_buffers(file.raw, type, &count) == 0, count > 0 else {
@@ -191,7 +191,7 @@ import System
     }
 
     /// Takes a filled buffer; nil if there is none yet.
-    func dequeue() throws(CaptureError) -> Filled? {
+    package func dequeue() throws(CaptureError) -> Filled? {
         var frame = apus_v4l2_frame()
         // Safe: the call fills in a structure of ours.
         guard unsafe apus_v4l2_dequeue(file.raw, type, &frame) == 0 else {
@@ -221,7 +221,7 @@ import System
     }
 
     /// Lends a filled buffer's bytes, or those of one of its planes.
-    func withBytes(_ filled: Filled, plane: Int = 0, _ body: (Span<UInt8>) -> Void) {
+    package func withBytes(_ filled: Filled, plane: Int = 0, _ body: (Span<UInt8>) -> Void) {
         let buffer = unsafe buffers[Int(filled.index) * planes + plane]
         // Safe: the driver leaves a dequeued buffer alone until it is queued again; dequeue() made the range fit.
         let bytes = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[filled.ranges[plane]]))
@@ -229,7 +229,7 @@ import System
     }
 
     /// Gives a buffer back to the driver.
-    func requeue(_ filled: Filled) throws(CaptureError) {
+    package func requeue(_ filled: Filled) throws(CaptureError) {
         guard apus_v4l2_queue(file.raw, type, filled.index) == 0 else { throw failure("queue buffer") }
     }
 
@@ -251,7 +251,7 @@ import System
     private func failure(_ what: String) -> CaptureError { Self.explain(SystemError(what, code: lastErrorCode), path) }
 
     /// Says what to do about the failures that users meet.
-    static func explain(_ error: SystemError, _ path: String) -> CaptureError {
+    package static func explain(_ error: SystemError, _ path: String) -> CaptureError {
         let remedy =
             if error.isPermissionDenied {
                 "; add the user to the group video"
@@ -267,7 +267,7 @@ import System
     }
 
     /// The device nodes of this machine in the kernel's order.
-    static func nodes() -> [String] {
+    package static func nodes() -> [String] {
         let names = (try? File.list("/dev")) ?? []
         return names.compactMap { name -> Int? in name.hasPrefix("video") ? Int(name.dropFirst(5)) : nil }
             .sorted()
@@ -275,7 +275,7 @@ import System
     }
 
     /// The first node that captures in a format taken here; nil if there is none.
-    static func firstCamera() -> String? {
+    package static func firstCamera() -> String? {
         nodes()
             .first { path in
                 guard let device = try? V4L2Device(path: path) else { return false }
