@@ -25,7 +25,7 @@ enum Layers {
 
     /// The shim of the kernel's interface, and who may use it beside the System layer: Capture, for V4L2.
     static let kernelShim = "CShimLinux"
-    static let kernelShimUsers: Set<String> = ["System", "Loop", "Capture"]
+    static let kernelShimUsers: Set<String> = ["System", "Loop", "Devices"]
 
     /// Dependencies in the manifest that go upwards or sideways.
     static func violations(in manifest: Manifest) -> [String] {

@@ -12,6 +12,8 @@ final class PartViewer {
     private let asked = Clock.monotonic()
     private var watch: Watch?
     private var received: [UInt8] = []
+    /// Where the answer's body is going to be in `received`, once its head is there.
+    private var awaited: Range<Int>?
     private var isWaitingForPart = false
     private var hasJoined = false
 
@@ -44,25 +46,16 @@ final class PartViewer {
         }
         totals.bytes += UInt64(count)
         received.append(buffer.span.extracting(..<count))
-        guard let body = bodyStart, received.count >= body.start + body.length else { return }
-        let all = received
-        received.removeAll(keepingCapacity: true)
-        finish(all.span.extracting(body.start..<(body.start + body.length)))
-    }
-
-    /// Where the answer's body begins, once its head is there.
-    private var bodyStart: (start: Int, length: Int)? {
-        let name = Array("Content-Length: ".utf8)
-        var length = 0
-        var line = received.startIndex
-        for index in received.indices where received[index] == 10 {
-            if index - line == 1 { return (index + 1, length) }
-            if received[line...].starts(with: name) {
-                length = received[(line + name.count)...].prefix { $0 != 13 }.reduce(0) { $0 * 10 + Int($1) - 48 }
-            }
-            line = index + 1
+        if awaited == nil, let end = AnswerHead.end(in: received.span) {
+            awaited = end..<(end + AnswerHead.contentLength(in: received.span.extracting(..<end)))
         }
-        return nil
+        guard let body = awaited, received.count >= body.upperBound else { return }
+        awaited = nil
+        var all: [UInt8] = []
+        swap(&all, &received)
+        finish(all.span.extracting(body))
+        all.removeAll(keepingCapacity: true)
+        if received.isEmpty { swap(&all, &received) }
     }
 
     private func finish(_ body: Span<UInt8>) {

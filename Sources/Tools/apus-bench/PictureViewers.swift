@@ -89,19 +89,25 @@ final class PictureViewer {
                 missing = left
                 if missing == 0 { finish() }
             } else {
-                fields.append(bytes[offset])
-                offset += 1
-                if fields.count >= 4, fields.suffix(4).elementsEqual([13, 10, 13, 10]) { takeFields() }
+                offset = takeFields(bytes, from: offset)
             }
         }
     }
 
-    private func takeFields() {
-        let name = Array("Content-Length: ".utf8)
-        if let start = fields.indices.first(where: { fields[$0...].starts(with: name) }) {
-            missing = fields[(start + name.count)...].prefix { $0 != 13 }.reduce(0) { $0 * 10 + Int($1) - 48 }
+    /// Takes the fields in front of a picture, or what is there of them; gives where they end.
+    private func takeFields(_ bytes: Span<UInt8>, from offset: Int) -> Int {
+        let rest = bytes.extracting(offset...)
+        if fields.isEmpty, let end = AnswerHead.end(in: rest) {
+            missing = AnswerHead.contentLength(in: rest.extracting(..<end))
+            return offset + end
         }
+        // They have come in pieces.
+        let before = fields.count
+        fields.append(rest)
+        guard let end = AnswerHead.end(in: fields.span) else { return bytes.count }
+        missing = AnswerHead.contentLength(in: fields.span.extracting(..<end))
         fields.removeAll(keepingCapacity: true)
+        return offset + end - before
     }
 
     private func finish() {
