@@ -4,6 +4,9 @@
 /// How a stream is cut.
 package struct HLSSettings: Sendable, Hashable {
     /// How long a part is at most; whole frames, so it is mostly a little shorter.
+    ///
+    /// The usual rates leave room for a camera's jitter: ten frames of 30 fps are 333 ms, and a tenth frame that comes
+    /// late must not close the part in front of itself, as that part would be as late as it is.
     package var part: Duration
     /// How long a segment is about: it ends in front of the first keyframe after three quarters of this.
     package var segment: Duration
@@ -11,7 +14,7 @@ package struct HLSSettings: Sendable, Hashable {
     package var window: Duration
 
     package init(
-        part: Duration = .milliseconds(334),
+        part: Duration = .milliseconds(350),
         segment: Duration = .seconds(2),
         window: Duration = .seconds(30)
     ) {

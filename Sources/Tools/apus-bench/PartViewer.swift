@@ -14,6 +14,8 @@ final class PartViewer {
     private var received: [UInt8] = []
     /// Where the answer's body is going to be in `received`, once its head is there.
     private var awaited: Range<Int>?
+    /// When the first byte of the answer came.
+    private var began = Instant.zero
     private var isWaitingForPart = false
     private var hasJoined = false
 
@@ -45,6 +47,7 @@ final class PartViewer {
             return
         }
         totals.bytes += UInt64(count)
+        if received.isEmpty { began = Clock.monotonic() }
         received.append(buffer.span.extracting(..<count))
         if awaited == nil, let end = AnswerHead.end(in: received.span) {
             awaited = end..<(end + AnswerHead.contentLength(in: received.span.extracting(..<end)))
@@ -68,6 +71,7 @@ final class PartViewer {
         }
         if totals.isMeasuring, let stamp = BenchStream.stamp(atEndOf: body) {
             totals.latencies.append((now - stamp).nanoseconds)
+            totals.firsts.append((began - stamp).nanoseconds)
         }
         ask("index.m3u8")
     }

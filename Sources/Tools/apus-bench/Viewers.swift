@@ -14,6 +14,8 @@ final class ViewerTotals {
     var packetsLost = 0
     /// From the frame's stamp to its last byte, in nanoseconds.
     var latencies: [Int64] = []
+    /// Of parts: to their first byte.
+    var firsts: [Int64] = []
     /// From asking for the stream to the first whole keyframe, in nanoseconds.
     var joins: [Int64] = []
     var failures: [String] = []

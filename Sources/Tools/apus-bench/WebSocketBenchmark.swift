@@ -74,6 +74,7 @@ struct WebSocketBenchmark {
         let end = try ProcessCost(of: [server.pid])
         let gigabytes = Double(totals.bytes - bytes) / 1e9
         print("  last byte after the stamp: \(Samples(totals.latencies).summary)")
+        if kind == .hls { print("  first byte after the stamp: \(Samples(totals.firsts).summary)") }
         print("  first message after connecting: \(Samples(totals.joins).summary)")
         print(
             "  CPU: \(Samples.fixed((end.seconds - start.seconds) / gigabytes, 3)) s/GB at \(Samples.fixed(gigabytes, 2)) GB"

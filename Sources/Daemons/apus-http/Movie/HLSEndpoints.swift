@@ -176,12 +176,8 @@ private final class HLSWait: Activity, MovieViewer {
         let reports = others.compactMap { other in
             exchange.server.movies.running(feed.camera, other)?.window.report(uri: "../\(other)/index.m3u8")
         }
-        let text = feed.window.playlist(
-            isPlain ? .plain : reload.skips ? .delta : .full,
-            reports: reports,
-            folder: Self.folder
-        )
-        exchange.respondPlaylist(text)
+        let form: HLSWindow.Form = isPlain ? .plain : reload.skips ? .delta : .full
+        exchange.respondPlaylist(feed.playlist(form, reports, folder: Self.folder))
     }
 
     private func respondFile(_ name: HLSName) {
@@ -301,7 +297,7 @@ private final class MultivariantWait: Activity, MovieViewer {
         guard main.movie != nil else { return false }
         let movies = exchange.server.movies
         let variants = movies.streams(main.camera).compactMap { movies.running(main.camera, $0)?.variant }
-        exchange.respondPlaylist(HLSVariant.playlist(variants))
+        exchange.respondPlaylist(Array(HLSVariant.playlist(variants).utf8))
         return true
     }
 }
@@ -338,12 +334,12 @@ extension MovieFeed {
 
 extension Exchange {
     /// Answers with a playlist, which is of the moment.
-    fileprivate func respondPlaylist(_ text: String) {
+    fileprivate func respondPlaylist(_ text: [UInt8]) {
         respond(
             Response(
                 .ok,
                 fields: [HeaderField("Content-Type", "application/vnd.apple.mpegurl")] + Feed.uncached,
-                body: .bytes(Array(text.utf8))
+                body: .bytes(text)
             )
         )
     }

@@ -37,7 +37,8 @@ final class MovieFeed {
     /// The pictures that belong to `movie` and whose sound is known.
     private(set) var frames: Range<UInt64> = 0..<0
     /// What HLS lists.
-    var window: HLSWindow
+    private(set) var window: HLSWindow
+    private let playlists = PlaylistCache()
     /// Parts and initialisation segments that were asked for.
     let parts = PartCache()
 
@@ -184,6 +185,7 @@ final class MovieFeed {
         window.begin(map: map, soundStart: soundStart ?? 0)
         // Their frames are in no ring any more, or their sound is not known any more.
         window.trimForeign()
+        playlists.removeAll()
         soundNext = soundStart ?? 0
         hasKeyframe = false
     }
@@ -229,7 +231,14 @@ final class MovieFeed {
             hasKeyframe = hasKeyframe || frame.isKeyframe
             if !hasKeyframe { requestKeyframe() }
         }
-        if isNew { window.trim(before: Self.oldestListed(view)) }
+        guard isNew else { return }
+        window.trim(before: Self.oldestListed(view))
+        playlists.removeAll()
+    }
+
+    /// The playlist of now, written once for all who ask before the next part.
+    func playlist(_ form: HLSWindow.Form, _ reports: [HLSRenditionReport], folder: String) -> [UInt8] {
+        playlists.text(form, reports) { Array(window.playlist(form, reports: reports, folder: folder).utf8) }
     }
 
     /// The oldest picture that is listed: a player that has just been told of a segment must still get it, so some of

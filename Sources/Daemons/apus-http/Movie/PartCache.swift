@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts of HLS segments: built when they are asked for, kept for the others who ask, built again if need be.
+// Playlists and parts of HLS: made when they are asked for, kept for the others who ask, made again if need be.
 
 import Bytes
 import FanOut
@@ -43,4 +43,24 @@ final class PartCache {
     }
 
     private static let lengthLimit = 2 * HLSWindow.segmentLimit * HLSWindow.partLimit
+}
+
+/// The playlists that were asked for since the last part: all players of a stream ask at the same moments.
+final class PlaylistCache {
+    private var texts: [(form: HLSWindow.Form, reports: [HLSRenditionReport], text: [UInt8])] = []
+
+    /// More different ones are not kept: forms, and where the other stream was meanwhile.
+    private static let limit = 8
+
+    /// The playlist of that form with these reports; `make` writes it if nobody asked for it before.
+    func text(_ form: HLSWindow.Form, _ reports: [HLSRenditionReport], make: () -> [UInt8]) -> [UInt8] {
+        if let found = texts.last(where: { $0.form == form && $0.reports == reports }) { return found.text }
+        let made = make()
+        if texts.count == Self.limit { texts.removeFirst() }
+        texts.append((form, reports, made))
+        return made
+    }
+
+    /// Forgets all, as there is a new part.
+    func removeAll() { texts.removeAll(keepingCapacity: true) }
 }
