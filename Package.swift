@@ -96,7 +96,7 @@ let package = Package(
         ),
         module("Parts", "HTTP2", uses: ["Bytes", "HTTP", "CSysNGHTTP2"]),
         module("Parts", "Metrics", uses: ["Bytes", "Control"]),
-        module("Parts", "Telemetry", uses: ["Bytes", "System"]),
+        module("Parts", "Telemetry", uses: ["Bytes", "System", "Control", "Metrics"]),
         module("Parts", "API", uses: ["Access", "Control", "HTTP"]),
         module(
             "Parts",

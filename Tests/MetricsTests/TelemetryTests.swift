@@ -8,7 +8,7 @@ import Testing
 @testable import Telemetry
 
 /// A folder with files like the kernel's.
-private final class Machine {
+final class Machine {
     let root = "/tmp/apus-telemetry-\(Process.id)-\(Random.uint64())"
     private var paths: [String] = []
     private var directories: [String] = []
@@ -56,6 +56,11 @@ struct TelemetryTests {
         try machine.write("/sys/class/thermal/thermal_zone2/temp", "odd\n")
         try machine.write("/sys/class/hwmon/hwmon1/name", "pwmfan\n")
         try machine.write("/sys/class/hwmon/hwmon1/fan1_input", "2345\n")
+        try machine.write("/sys/class/hwmon/hwmon1/pwm1", "51\n")
+        try machine.write("/sys/block/mmcblk0/stat", "  1 2 3 4 5 6 1000 8 9 10 11\n")
+        try machine.write("/sys/block/mmcblk0/device/type", "SD\n")
+        try machine.write("/sys/block/mmcblk0/device/name", "SR64G\n")
+        try machine.write("/sys/block/loop0/stat", "1 2 3 4 5 6 7 8\n")
         try machine.write("/sys/devices/platform/soc@107c000000/soc:firmware/get_throttled", "0x50005\n")
         try machine.write(
             "/proc/net/dev",
@@ -81,10 +86,119 @@ struct TelemetryTests {
                 .init(zone: "cpu-thermal", celsius: 48.312), .init(zone: "cpu-thermal-1", celsius: -1),
             ]
         )
-        #expect(reading.hottest == 48.312)
-        #expect(reading.fans == [.init(name: "pwmfan", speed: 2345)])
+        #expect(reading.hottest?.celsius == 48.312)
+        #expect(reading.processorTemperature?.zone == "cpu-thermal")
+        #expect(reading.fans == [.init(name: "pwmfan", speed: 2345, power: 0.2)])
         #expect(reading.throttling == [.underVoltage, .throttled, .hadUnderVoltage, .init(rawValue: 1 << 18)])
         #expect(reading.interfaces == [.init(name: "eth0", received: 1_000_000, sent: 2_000_000)])
+        #expect(reading.storage.map(\.device) == ["mmcblk0"])
+        #expect(reading.storage.first?.kind == "SD")
+        #expect(reading.storage.first?.model == "SR64G")
+        #expect(reading.storage.first?.written == 512_000)
+        // A card does not say how worn it is.
+        #expect(reading.storage.first?.wear == nil)
+    }
+
+    @Test("an eMMC says how worn it is, by the worse of its two kinds of cells")
+    func wear() throws {
+        for (text, expected) in [
+            ("0x01 0x02\n", 0.2), ("0x0b 0x01\n", 1), ("0x00 0x00\n", nil), ("0x0c 0xff\n", nil), ("worn\n", nil),
+        ] as [(String, Double?)] {
+            let machine = Machine()
+            try machine.write("/sys/block/mmcblk0/device/life_time", text)
+            try machine.write("/sys/block/mmcblk0/device/pre_eol_info", "0x02\n")
+            try machine.write("/sys/block/mmcblk0boot0/device/life_time", "0x0b 0x0b\n")
+
+            let storage = SystemReading(root: machine.root).storage
+
+            #expect(storage.map(\.wear) == [expected], "\(text)")
+            #expect(storage.first?.spare == .warning)
+        }
+    }
+
+    @Test("a PC's files are read: several fans, an own sensor of the processor's, disks that do not tell their wear")
+    func computer() throws {
+        let machine = Machine()
+        try machine.write("/sys/class/thermal/thermal_zone0/type", "acpitz\n")
+        try machine.write("/sys/class/thermal/thermal_zone0/temp", "27800\n")
+        try machine.write("/sys/class/hwmon/hwmon0/name", "nvme\n")
+        try machine.write("/sys/class/hwmon/hwmon0/temp1_input", "91000\n")
+        try machine.write("/sys/class/hwmon/hwmon1/name", "k10temp\n")
+        try machine.write("/sys/class/hwmon/hwmon1/temp1_input", "62250\n")
+        try machine.write("/sys/class/hwmon/hwmon2/name", "nct6775\n")
+        try machine.write("/sys/class/hwmon/hwmon2/fan1_input", "0\n")
+        try machine.write("/sys/class/hwmon/hwmon2/fan2_input", "1200\n")
+        try machine.write("/sys/class/hwmon/hwmon2/fan2_label", "CPU\n")
+        try machine.write("/sys/class/hwmon/hwmon2/pwm2", "255\n")
+        try machine.write("/sys/block/nvme0n1/stat", "0 0 0 0 0 0 16 0\n")
+        try machine.write("/sys/block/nvme0n1/device/model", "Samsung SSD 990\n")
+        try machine.write("/sys/block/sda/device/type", "0\n")
+        try machine.write(
+            "/proc/stat",
+            "cpu 1 1 1 1\n" + (0..<16).map { "cpu\($0) 1 0 0 3 0 0 0 0\n" }.joined() + "intr 1 2 3\n"
+        )
+
+        let reading = SystemReading(root: machine.root, disksOf: ["/", "/nonexistent"])
+
+        #expect(reading.model == nil)
+        #expect(reading.throttling == nil)
+        #expect(reading.processors.count == 16)
+        #expect(
+            reading.temperatures == [.init(zone: "acpitz", celsius: 27.8), .init(zone: "k10temp", celsius: 62.25)]
+        )
+        #expect(reading.processorTemperature?.celsius == 62.25)
+        #expect(
+            reading.fans == [
+                .init(name: "nct6775", speed: 0, power: nil), .init(name: "nct6775 CPU", speed: 1200, power: 1),
+            ]
+        )
+        #expect(reading.storage.map(\.device) == ["nvme0n1", "sda"])
+        #expect(reading.storage.map(\.kind) == ["nvme", "disk"])
+        #expect(reading.storage.map(\.written) == [8192, nil])
+        #expect(reading.disks.map(\.path) == ["/"])
+    }
+
+    @Test("hostile files give no figure that is none, and no text that a terminal could obey")
+    func hostile() throws {
+        let machine = Machine()
+        let flood = (0..<3000).map { "cpu\($0) 1 1 1 1\n" }.joined()
+        try machine.write("/proc/stat", "cpu99999 1 1 1 1\ncpuX 1 1 1 1\ncpu0 nan inf 1 1\ncpu-1 1 1 1 1\n" + flood)
+        try machine.write("/proc/loadavg", "nan -1\n")
+        try machine.write("/proc/meminfo", "MemTotal: 99999999999999999999 kB\nMemAvailable: -5 kB\nMemTotal:\n")
+        try machine.write("/sys/firmware/devicetree/base/model", "\u{1B}[2J" + String(repeating: "x", count: 5000))
+        for number in 0..<100 {
+            try machine.write(
+                "/sys/class/thermal/thermal_zone\(number)/temp",
+                number % 2 == 0 ? "4000000\n" : "50000\n"
+            )
+        }
+        try machine.write("/sys/class/hwmon/hwmon0/fan1_input", "-3\n")
+        try machine.write("/sys/class/hwmon/hwmon0/fan2_input", "99999999999\n")
+        try machine.write("/sys/class/hwmon/hwmon0/fan3_input", "100\n")
+        try machine.write("/sys/class/hwmon/hwmon0/pwm3", "256\n")
+        try machine.write("/sys/devices/platform/soc/soc:firmware/get_throttled", "0x1FFFFFFFFF\n")
+        try machine.write("/sys/block/mmcblk0/stat", "0 0 0 0 0 0 18446744073709551615 0\n")
+        try machine.write("/sys/block/mmcblk0/device/life_time", "0x" + String(repeating: "f", count: 4000) + "\n")
+        try machine.write("/sys/block/mmcblk0/device/pre_eol_info", "\n")
+        try machine.write(
+            "/proc/net/dev",
+            "e\u{7}th0: 1 0 0 0 0 0 0 0 2\n: 1 0 0 0 0 0 0 0 2\nbad: 1 2\nneg: -1 0 0 0 0 0 0 0 2\n"
+                + (0..<500).map { "v\($0): 1 0 0 0 0 0 0 0 2\n" }.joined()
+        )
+
+        let reading = SystemReading(root: machine.root)
+
+        #expect(reading.processors.count == SystemReading.maximumProcessors)
+        #expect(reading.processors.first?.name == "0" && reading.processors.allSatisfy { $0.total == 0.04 })
+        #expect(reading.load == nil)
+        #expect(reading.memoryTotal == 0 && reading.memoryAvailable == 0)
+        #expect(reading.model?.utf8.count == 128 && reading.model?.utf8.contains(0x1B) == false)
+        #expect(reading.temperatures.allSatisfy { $0.celsius == 50 } && !reading.temperatures.isEmpty)
+        #expect(reading.temperatures.count <= SystemReading.maximumEntries)
+        #expect(reading.fans.map(\.speed) == [100] && reading.fans.first?.power == nil)
+        #expect(reading.throttling == nil)
+        #expect(reading.storage.map(\.written) == [nil] && reading.storage.first?.wear == nil)
+        #expect(reading.interfaces.first?.name == "eth0" && reading.interfaces.count == SystemReading.maximumEntries)
     }
 
     @Test("without the firmware's word, the voltage monitor's counts") func voltageMonitor() throws {

@@ -11,6 +11,7 @@ const { Choice } = await load('choice.js');
 const { LiveEdge } = await load('edge.js');
 const { Meter } = await load('meter.js');
 const { MultipartReader } = await load('multipart.js');
+const { describeWarnings } = await load('format.js');
 const { EventReader } = await load('sse.js');
 
 const bytes = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -147,4 +148,14 @@ test('events are the same however they are cut', () => {
       { type: 'camera', id: '7', data: { camera: 'yard', online: false } }, { type: 'message', id: undefined, data: 'text' },
     ]);
   }
+});
+
+test('what is the matter with the machine is said in sentences', () => {
+  const thermal = { steps: 2, bitrate: 0.64, fps: 1, untouched: ['cam/main'] };
+
+  assert.deepEqual(describeWarnings({}), []);
+  assert.deepEqual(describeWarnings({ warnings: [{ message: 'It is hot.' }], thermal: { steps: 0, bitrate: 1, fps: 1 } }), ['It is hot.']);
+  assert.deepEqual(describeWarnings({ thermal }), [
+    'Encoders are held to 64 % of the bitrate while the processor is hot; untouched, as they pass through: cam/main',
+  ]);
 });

@@ -51,8 +51,8 @@ final class Server {
     let neighbours: Neighbours
     /// What has happened.
     let journal: EventJournal
-    /// The kernel's figures.
-    let telemetry = Telemetry()
+    /// The kernel's figures, where no supervisor tells them.
+    let telemetry: Telemetry
     /// What is counted of viewers.
     var traffic = TrafficTable()
     private(set) var watching: Watching?
@@ -79,6 +79,7 @@ final class Server {
     /// Starts to listen.
     init(_ context: DaemonContext) throws {
         self.context = context
+        telemetry = Telemetry(disks: ["/", context.runDirectory.path])
         log = context.log
         loop = context.loop
         hub = ConnectionHub(loop: context.loop)

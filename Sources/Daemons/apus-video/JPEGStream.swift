@@ -17,6 +17,8 @@ final class JPEGStream {
     private(set) var configuration: JPEGStreamConfiguration
     /// What was set by a control verb; nil as configured.
     var qualityOverride: Int?
+    /// What heat leaves of the frame rate.
+    var relief = Relief()
 
     private let log: Logger
     private var encoder: JPEGEncoder?
@@ -72,7 +74,7 @@ final class JPEGStream {
     /// Encodes a picture and publishes it.
     func encode(_ picture: PictureBuffer, captured: Instant) {
         guard wantsPictures else { return }
-        guard gate.admits(captured, rate: configuration.frameRate?.value ?? 0) else {
+        guard gate.admits(captured, rate: rateLimit) else {
             statistics.skipped += 1
             return
         }
@@ -138,6 +140,14 @@ final class JPEGStream {
         }
     }
 
+    /// Frames per second that are encoded at most; 0 for all.
+    private var rateLimit: Double {
+        guard relief.frameRate < 1 else { return configuration.frameRate?.value ?? 0 }
+        let source = sourceRate.value > 0 ? sourceRate : VideoStream.assumedRate
+        let limit = configuration.frameRate ?? source
+        return relief.lowered(limit.value < source.value ? limit : source).value
+    }
+
     private var quality: Int { qualityOverride ?? configuration.quality }
 
     private func fit(_ picture: PictureBuffer) throws(EncodeError) -> PictureBuffer {
@@ -191,6 +201,7 @@ final class JPEGStream {
             JSON.Member("readers", JSON(writer.readerCount)), JSON.Member("demand", JSON(writer.hasDemand)),
         ]
         if !passes { members.append(JSON.Member("quality", JSON(quality))) }
+        if !passes, relief.frameRate < 1 { members.append(JSON.Member("lowered", ["fps": JSON(relief.frameRate)])) }
         if let failure { members.append(JSON.Member("error", .string(failure))) }
         return .object(members + statistics.members)
     }

@@ -27,6 +27,8 @@ final class VideoStream {
     var bitrateOverride: Int?
     var gopOverride: Duration?
     var frameRateOverride: Rational?
+    /// What heat leaves of bitrate and frame rate.
+    var relief = Relief()
 
     private let log: Logger
     private let selection: EncoderSelection
@@ -273,12 +275,20 @@ final class VideoStream {
 
     // MARK: The encoder
 
-    private var rateLimit: Double { (frameRateOverride ?? configuration.frameRate)?.value ?? 0 }
+    private var rateLimit: Double {
+        guard relief.frameRate < 1 else { return (frameRateOverride ?? configuration.frameRate)?.value ?? 0 }
+        return frameRate.value
+    }
 
-    private func settings(for picture: PictureBuffer) -> EncoderSettings {
+    /// Frames per second that are encoded.
+    private var frameRate: Rational {
         let source = sourceRate.value > 0 ? sourceRate : Self.assumedRate
         let limit = frameRateOverride ?? configuration.frameRate ?? source
-        let rate = limit.value < source.value ? limit : source
+        return relief.lowered(limit.value < source.value ? limit : source)
+    }
+
+    private func settings(for picture: PictureBuffer) -> EncoderSettings {
+        let rate = frameRate
         let size = configuration.size
         let gop = gopOverride ?? configuration.gop
         return EncoderSettings(
@@ -286,7 +296,7 @@ final class VideoStream {
             width: size.map { Int($0.width) } ?? picture.width & ~1,
             height: size.map { Int($0.height) } ?? picture.height & ~1,
             frameRate: rate,
-            bitrate: bitrateOverride ?? configuration.bitrate,
+            bitrate: relief.lowered(bitrate: bitrateOverride ?? configuration.bitrate),
             gop: max(1, Int((gop.seconds * rate.value).rounded())),
             range: picture.range,
             effort: effort
@@ -367,6 +377,7 @@ final class VideoStream {
         if passed == nil {
             members.append(JSON.Member("bitrate", JSON(bitrateOverride ?? configuration.bitrate)))
             members.append(JSON.Member("gop", JSON((gopOverride ?? configuration.gop).seconds)))
+            if relief.isAny { members.append(JSON.Member("lowered", relief.json)) }
             members.append(JSON.Member("encoder", JSON(report?.chosen)))
             members.append(JSON.Member("effort", .string("\(effort)")))
             let refused = report?.refused

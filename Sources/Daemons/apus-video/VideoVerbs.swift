@@ -11,6 +11,7 @@ extension VideoService {
     func addVerbs() {
         addControlVerbs()
         addFigureVerbs()
+        addReliefVerb()
         let names = video.map(\.name)
         guard !names.isEmpty else { return }
         let stream = Argument("stream", .choice(names), "Which stream.")

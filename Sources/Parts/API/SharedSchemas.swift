@@ -118,7 +118,15 @@ extension Schema {
                     "temperatures",
                     .list(.object([.always("zone", .text()), .always("celsius", .number)]))
                 ),
-                .always("fans", .list(.object([.always("name", .text()), .always("rpm", .integer())]))),
+                .always(
+                    "fans",
+                    .list(
+                        .object([
+                            .always("name", .text()), .always("rpm", .integer()),
+                            .always("power", .optional(.number), "Part of its power, 0 to 1."),
+                        ])
+                    )
+                ),
                 .always("throttling", .optional(.list(.text())), "null on machines that do not tell."),
                 .always("under_voltage_since_boot", .optional(.boolean)),
                 .always(
@@ -127,6 +135,19 @@ extension Schema {
                         .object([.always("path", .text()), .always("total", .integer()), .always("free", .integer())])
                     )
                 ),
+                .always(
+                    "storage",
+                    .list(
+                        .object([
+                            .always("device", .text()), .always("kind", .text()), .always("model", .optional(.text())),
+                            .always("written", .optional(.integer()), "Bytes since the machine's start."),
+                            .always("wear", .optional(.number), "Part of its life that is over at most, in tenths."),
+                            .always("spare", .optional(.text()), "Spare blocks: normal, warning, urgent."),
+                        ])
+                    )
+                ),
+                .always("warnings", .list(.shared("Warning"))),
+                .always("thermal", .optional(.shared("Thermal"))),
                 .always(
                     "network",
                     .list(
@@ -138,6 +159,24 @@ extension Schema {
                         ])
                     )
                 ),
+            ])
+        ),
+        (
+            "Warning",
+            .object([
+                .always("name", .text(), "hot, under-voltage, throttled, memory-low, disk-low, worn-out …"),
+                .always("subject", .optional(.text()), "Which path or device."),
+                .always("value", .optional(.number), "°C, or a part of 1."), .always("limit", .optional(.number)),
+                .always("message", .text()), .always("seconds", .number, "Since when."),
+            ])
+        ),
+        (
+            "Thermal",
+            .object([
+                .always("lower", .choice(["off", "bitrate", "fps", "both"])), .always("hot", .number, "°C."),
+                .always("at_least", .number), .always("steps", .integer(), "0: encoders do what is configured."),
+                .always("bitrate", .number, "What part of it is left."), .always("fps", .number),
+                .always("untouched", .list(.text()), "Streams that pass through: cam/main."),
             ])
         ),
         (

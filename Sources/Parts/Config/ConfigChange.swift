@@ -117,6 +117,7 @@ package enum ConfigImpact: String, Sendable {
         return switch path.section {
         case "log": true
         case "apus", "tls": camera == nil
+        case "telemetry", "thermal": daemon == "supervisor"
         case let section: section == program
         }
     }

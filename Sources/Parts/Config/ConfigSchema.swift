@@ -94,6 +94,14 @@ package enum ConfigSchema {
         (.fixed("tls"), "What the encrypted listeners show to their clients; a reload reads both files again."),
         (.fixed("rtsp"), "The RTSP server."),
         (.fixed("http"), "The HTTP server: page, snapshots, MJPEG, health."),
+        (
+            .fixed("telemetry"),
+            "When the machine's own readings are worth a warning: an event, a log line, a line in the status."
+        ),
+        (
+            .fixed("thermal"),
+            "What encoders do while the processor is hot; streams that pass through untouched are not lowered."
+        ),
     ]
 
     /// All keys in the order of the reference.
@@ -368,6 +376,7 @@ package enum ConfigSchema {
             ]
         )
         + serverKeys("http", name: "HTTP", port: 8080, latency: "1s", more: webKeys)
+        + machineKeys
 
     /// The key called `name` of the sections that match `pattern`.
     package static func key(_ pattern: SectionPattern, _ name: String) -> ConfigKey? {

@@ -22,6 +22,8 @@ package struct Configuration: Sendable, Equatable {
     package let tls: TLSConfiguration?
     package let rtsp: RTSPConfiguration
     package let http: HTTPConfiguration
+    package let telemetry: TelemetryConfiguration
+    package let thermal: ThermalConfiguration
 
     /// The camera called `name`.
     package func camera(_ name: String) -> CameraConfiguration? { cameras.first { $0.name == name } }
@@ -199,4 +201,26 @@ package enum PlainLogin: String, Sendable {
     case auto
     case yes
     case no
+}
+
+/// `[telemetry]`.
+package struct TelemetryConfiguration: Sendable, Equatable {
+    package let interval: Duration
+    /// °C.
+    package let hot: Int
+    /// Per cent.
+    package let memoryLow: Int
+    package let diskLow: Int
+    package let wornOut: Int
+}
+
+/// `[thermal]`.
+package struct ThermalConfiguration: Sendable, Equatable {
+    /// `off`, `bitrate`, `fps` or `both`.
+    package let lower: String
+    /// °C.
+    package let hot: Int
+    /// Per cent.
+    package let atLeast: Int
+    package let pace: Duration
 }

@@ -30,6 +30,8 @@ extension Configuration {
         tls = TLSConfiguration(table)
         rtsp = RTSPConfiguration(table)
         http = HTTPConfiguration(table)
+        telemetry = TelemetryConfiguration(table)
+        thermal = ThermalConfiguration(table)
         checkListeners(&table)
         checkEncryption(&table)
         checkCameras(&table)
@@ -250,6 +252,25 @@ extension RTSPConfiguration {
         maximumHalfOpenTunnels = table.integer("rtsp", "max_half_open_tunnels")
         firstRequestTimeout = table.duration("rtsp", "first_request_timeout")
         workers = table.integer("rtsp", "workers")
+    }
+}
+
+extension TelemetryConfiguration {
+    fileprivate init(_ table: ConfigTable) {
+        interval = table.duration("telemetry", "interval")
+        hot = table.integer("telemetry", "hot")
+        memoryLow = table.integer("telemetry", "memory_low")
+        diskLow = table.integer("telemetry", "disk_low")
+        wornOut = table.integer("telemetry", "worn_out")
+    }
+}
+
+extension ThermalConfiguration {
+    fileprivate init(_ table: ConfigTable) {
+        lower = table.text("thermal", "lower")
+        hot = table.integer("thermal", "hot")
+        atLeast = table.integer("thermal", "at_least")
+        pace = table.duration("thermal", "pace")
     }
 }
 

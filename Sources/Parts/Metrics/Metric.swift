@@ -173,6 +173,12 @@ extension Metric {
         "What the thermal zones of this machine measure."
     )
     package static let systemFan = Metric(.gauge, "system_fan_speed_rpm", ["fan"], "Turns of a fan a minute.")
+    package static let systemFanPower = Metric(
+        .gauge,
+        "system_fan_power_ratio",
+        ["fan"],
+        "What part of its power a fan is given, 0 to 1."
+    )
     package static let systemThrottled = Metric(
         .gauge,
         "system_throttled",
@@ -184,6 +190,30 @@ extension Metric {
         "system_disk_bytes",
         ["path", "kind"],
         "Space of a file system: total and free."
+    )
+    package static let systemWritten = Metric(
+        .counter,
+        "system_storage_written_bytes_total",
+        ["device"],
+        "Bytes written to a card or disk since the machine's start."
+    )
+    package static let systemWear = Metric(
+        .gauge,
+        "system_storage_wear_ratio",
+        ["device"],
+        "What part of its life an eMMC says is behind it, 0 to 1, in tenths and rounded up."
+    )
+    package static let systemWarning = Metric(
+        .gauge,
+        "system_warning",
+        ["name", "subject"],
+        "Always 1: a limit of [telemetry] that is passed now, and what it is about."
+    )
+    package static let thermalShare = Metric(
+        .gauge,
+        "thermal_share_ratio",
+        ["what"],
+        "What part of the configured bitrate and fps encoders may use while the processor is hot; else 1."
     )
     package static let systemNetwork = Metric(
         .counter,
@@ -197,6 +227,7 @@ extension Metric {
         buildInformation, up, restarts, uptime, processTime, processMemory, connections, cameraOnline, sourceLosses,
         sourceDrops, streamFrames, streamKeyframes, streamBytes, streamSkips, streamFailures, encodeTime, viewers,
         sentFrames, sentBytes, droppedFrames, ringLag, joinTime, viewerLatency, systemProcessorTime, systemMemory,
-        systemTemperature, systemFan, systemThrottled, systemDisk, systemNetwork,
+        systemTemperature, systemFan, systemFanPower, systemThrottled, systemDisk, systemWritten, systemWear,
+        systemNetwork, systemWarning, thermalShare,
     ]
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel tells of this machine at one moment: processors, memory, heat, fan, disk, network.
+// What the kernel tells of this machine at one moment: processors, memory, heat, fans, disks, network.
 
 import Bytes
 import System
@@ -14,7 +14,7 @@ package struct SystemReading: Sendable, Equatable {
         package var total: Double
     }
 
-    /// One thermal zone.
+    /// One sensor of heat.
     package struct Temperature: Sendable, Equatable {
         /// `cpu-thermal`; with a number where several have one name.
         package var zone: String
@@ -33,6 +33,16 @@ package struct SystemReading: Sendable, Equatable {
         package var name: String
         /// Turns a minute.
         package var speed: Int
+        /// What part of its power it is given, 0 to 1; nil if that is not told.
+        package var power: Double?
+    }
+
+    /// The file system that a path lies on, in bytes.
+    package struct Disk: Sendable, Equatable {
+        package var path: String
+        package var total: Int
+        /// What users may still fill.
+        package var free: Int
     }
 
     /// `Raspberry Pi 5 Model B Rev 1.0`.
@@ -47,10 +57,20 @@ package struct SystemReading: Sendable, Equatable {
     package var fans: [Fan] = []
     /// nil on machines that do not tell.
     package var throttling: Throttling?
+    package var disks: [Disk] = []
+    package var storage: [StorageReading] = []
     package var interfaces: [Interface] = []
 
-    /// The hottest zone; nil without any.
-    package var hottest: Double? { temperatures.map(\.celsius).max() }
+    /// The hottest sensor; nil without any.
+    package var hottest: Temperature? { temperatures.max { $0.celsius < $1.celsius } }
+
+    /// The hottest sensor of those that are the processor's by their name, or of all if none is; nil without any.
+    package var processorTemperature: Temperature? {
+        let own = temperatures.filter { sensor in Self.processorSensors.contains { sensor.zone.hasPrefix($0) } }
+        return own.max { $0.celsius < $1.celsius } ?? hottest
+    }
+
+    private static let processorSensors = ["cpu", "soc", "x86_pkg_temp", "coretemp", "k10temp", "zenpower"]
 }
 
 /// Why a Raspberry Pi slows down: the bits of its firmware's `get_throttled`.
@@ -76,124 +96,66 @@ package struct Throttling: OptionSet, Sendable {
 // MARK: Reading
 
 extension SystemReading {
-    /// More zones, fans and interfaces are not read.
+    /// More sensors, fans, disks and interfaces are not told of.
     package static let maximumEntries = 64
+    /// More processors are not told of.
+    package static let maximumProcessors = 1024
 
-    /// Reads everything below `root`, which is empty for the machine itself.
-    package init(root: String) {
+    /// Reads everything below `root`, which is empty for the machine itself; `paths` are those whose disks are looked at.
+    ///
+    /// All comes from /proc and /sys; a sensor behind a slow bus may take milliseconds, so that no loop waits for this.
+    package init(root: String, disksOf paths: [String] = []) {
         let files = KernelFiles(root: root)
         model = files.text("/sys/firmware/devicetree/base/model")
         processors = Self.processors(files)
-        load = files.text("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }
+        let load = files.text("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }
+        self.load = load.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
         for line in files.lines("/proc/meminfo") {
-            let words = line.split(separator: " ")
-            guard words.count > 1, let kilobytes = Int(words[1]) else { continue }
-            if words[0] == "MemTotal:" { memoryTotal = kilobytes << 10 }
-            if words[0] == "MemAvailable:" { memoryAvailable = kilobytes << 10 }
+            let words = line.split(separator: " ", maxSplits: 2)
+            guard words.count > 1, let kilobytes = UInt64(words[1]), kilobytes < 1 << 50 else { continue }
+            if words[0] == "MemTotal:" { memoryTotal = Int(kilobytes << 10) }
+            if words[0] == "MemAvailable:" { memoryAvailable = Int(kilobytes << 10) }
         }
         temperatures = Self.temperatures(files)
         fans = Self.fans(files)
         throttling = Self.throttling(files)
+        disks = paths.prefix(Self.maximumEntries)
+            .compactMap { path in
+                File.space(root + path).map { Disk(path: path, total: $0.total, free: $0.free) }
+            }
+        storage = StorageReading.all(files)
         interfaces = Self.interfaces(files)
     }
 
     private static func processors(_ files: KernelFiles) -> [Processor] {
-        files.lines("/proc/stat")
-            .compactMap { line in
-                let words = line.split(separator: " ")
-                guard let first = words.first, first.hasPrefix("cpu"), first.count > 3 else { return nil }
+        let processors = files.lines("/proc/stat").lazy
+            .compactMap { line -> Processor? in
+                let words = line.split(separator: " ", maxSplits: 11)
+                guard let first = words.first, first.hasPrefix("cpu"), let number = UInt16(first.dropFirst(3)) else {
+                    return nil
+                }
                 // user nice system idle iowait irq softirq steal; guests are in user already (proc_stat(5)).
-                let ticks = words.dropFirst().prefix(8).compactMap { Double($0) }
+                let ticks = words.dropFirst().prefix(8).compactMap { UInt64($0) }.map { Double($0) }
                 guard ticks.count >= 4 else { return nil }
                 let total = ticks.reduce(0, +) / KernelFiles.ticksPerSecond
                 let idle = (ticks[3] + (ticks.count > 4 ? ticks[4] : 0)) / KernelFiles.ticksPerSecond
-                return Processor(name: String(first.dropFirst(3)), busy: total - idle, total: total)
+                return Processor(name: "\(number)", busy: total - idle, total: total)
             }
-    }
-
-    private static func temperatures(_ files: KernelFiles) -> [Temperature] {
-        var temperatures: [Temperature] = []
-        for zone in files.list("/sys/class/thermal", prefix: "thermal_zone") {
-            let path = "/sys/class/thermal/\(zone)"
-            guard let value = files.number("\(path)/temp") else { continue }
-            let name = files.text("\(path)/type") ?? zone
-            let isTaken = temperatures.contains { $0.zone == name }
-            temperatures.append(
-                Temperature(zone: isTaken ? "\(name)-\(zone.dropFirst(12))" : name, celsius: Double(value) / 1000)
-            )
-        }
-        return temperatures
-    }
-
-    private static func fans(_ files: KernelFiles) -> [Fan] {
-        files.list("/sys/class/hwmon", prefix: "hwmon")
-            .compactMap { monitor in
-                let path = "/sys/class/hwmon/\(monitor)"
-                guard let speed = files.number("\(path)/fan1_input") else { return nil }
-                return Fan(name: files.text("\(path)/name") ?? monitor, speed: speed)
-            }
-    }
-
-    /// The firmware's own word, where the kernel passes it on; else the voltage monitor's, which knows of one bit.
-    private static func throttling(_ files: KernelFiles) -> Throttling? {
-        for bus in files.list("/sys/devices/platform", prefix: "soc") {
-            for device in files.list("/sys/devices/platform/\(bus)", suffix: "firmware") {
-                let text = files.text("/sys/devices/platform/\(bus)/\(device)/get_throttled")
-                if let bits = text.flatMap({ UInt32($0.hasPrefix("0x") ? $0.dropFirst(2) : $0[...], radix: 16) }) {
-                    return Throttling(rawValue: bits)
-                }
-            }
-        }
-        for monitor in files.list("/sys/class/hwmon", prefix: "hwmon") {
-            let path = "/sys/class/hwmon/\(monitor)"
-            guard files.text("\(path)/name") == "rpi_volt", let alarm = files.number("\(path)/in0_lcrit_alarm") else {
-                continue
-            }
-            return alarm == 0 ? [] : .underVoltage
-        }
-        return nil
+        return Array(processors.prefix(maximumProcessors))
     }
 
     private static func interfaces(_ files: KernelFiles) -> [Interface] {
-        files.lines("/proc/net/dev")
-            .compactMap { line in
-                guard let colon = line.firstIndex(of: ":") else { return nil }
-                let name = line[..<colon].drop { $0 == " " }
-                let words = line[line.index(after: colon)...].split(separator: " ")
-                guard name != "lo", words.count > 8, let received = UInt64(words[0]), let sent = UInt64(words[8]) else {
-                    return nil
-                }
-                return Interface(name: String(name), received: received, sent: sent)
+        let interfaces = files.lines("/proc/net/dev").lazy
+            .compactMap { line -> Interface? in
+                // An alias has a colon in its name; the numbers have none.
+                guard let colon = line.lastIndex(of: ":") else { return nil }
+                let name = KernelFiles.name(line[..<colon])
+                let words = line[line.index(after: colon)...].split(separator: " ", maxSplits: 9)
+                guard name != "lo", !name.isEmpty, words.count > 8, let received = UInt64(words[0]),
+                    let sent = UInt64(words[8])
+                else { return nil }
+                return Interface(name: name, received: received, sent: sent)
             }
-            .prefix(maximumEntries).map(\.self)
-    }
-}
-
-/// Small files of the kernel's below a root.
-struct KernelFiles {
-    /// The unit of /proc/stat and /proc/PID/stat, the same on all machines since Linux 2.6: USER_HZ.
-    static let ticksPerSecond = 100.0
-
-    let root: String
-
-    /// The first line, without what ends it; nil if the file is not there or cannot be read.
-    func text(_ path: String) -> String? {
-        guard let bytes = try? File.contents(root + path, limit: 64 << 10), !bytes.isEmpty else { return nil }
-        let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }
-        return String(decoding: line, as: UTF8.self)
-    }
-
-    func number(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
-
-    func lines(_ path: String) -> [String] {
-        guard let bytes = try? File.contents(root + path, limit: 1 << 20) else { return [] }
-        return bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    func list(_ path: String, prefix: String = "", suffix: String = "") -> [String] {
-        let names = (try? File.list(root + path)) ?? []
-        return Array(
-            names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }.prefix(SystemReading.maximumEntries)
-        )
+        return Array(interfaces.prefix(maximumEntries))
     }
 }

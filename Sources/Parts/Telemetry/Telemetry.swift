@@ -27,9 +27,7 @@ package struct ProcessSample: Sendable, Equatable {
     package var usage: Double?
 }
 
-/// Reads the kernel's figures when it is asked; what was read a moment ago is not read again.
-///
-/// Everything comes from /proc and /sys, which answer at once.
+/// Keeps the kernel's figures, so that there are rates; what was read a moment ago is not read again.
 package final class Telemetry {
     /// What is younger than this is told again.
     package static let freshness = Duration.milliseconds(900)
@@ -37,16 +35,31 @@ package final class Telemetry {
     package static let maximumProcesses = 256
 
     private let root: String
+    private let disks: [String]
     private var last: (sample: SystemSample, at: Instant)?
     private var processes: [Int32: (sample: ProcessSample, at: Instant)] = [:]
 
-    /// Reads below `root` instead of the machine's own files; for tests.
-    package init(root: String = "") { self.root = root }
+    /// Looks at the disks that hold `disks`. Reads below `root` instead of the machine's own files; for tests.
+    package init(root: String = "", disks: [String] = []) {
+        self.root = root
+        self.disks = disks
+    }
 
-    /// This machine as it is now.
-    package func system(at now: Instant) -> SystemSample {
-        if let last, now - last.at < Self.freshness { return last.sample }
-        let reading = SystemReading(root: root)
+    /// What was taken last; nil at first.
+    package var newest: SystemSample? { last?.sample }
+
+    /// True if what was taken last is young enough to be told again.
+    package func isFresh(at now: Instant) -> Bool { last.map { now - $0.at < Self.freshness } ?? false }
+
+    /// The work of reading this machine, for a thread that may wait; `take` gets what it returns.
+    package var reading: @Sendable () -> SystemReading {
+        let (root, disks) = (root, disks)
+        return { SystemReading(root: root, disksOf: disks) }
+    }
+
+    /// Takes what was read, and returns it with rates.
+    @discardableResult
+    package func take(_ reading: SystemReading, at now: Instant) -> SystemSample {
         var sample = SystemSample(reading: reading)
         if let (before, at) = last {
             sample.usage = Self.usage(reading, since: before.reading)
@@ -54,6 +67,12 @@ package final class Telemetry {
         }
         last = (sample, now)
         return sample
+    }
+
+    /// This machine as it is now, read on this thread.
+    package func system(at now: Instant) -> SystemSample {
+        if let last, now - last.at < Self.freshness { return last.sample }
+        return take(reading(), at: now)
     }
 
     /// A process as it is now; nil if it is gone.

@@ -5,7 +5,6 @@ import Bytes
 import Control
 import Daemon
 import System
-import Telemetry
 
 /// Shows a running instance.
 enum Status {
@@ -45,7 +44,7 @@ enum Status {
                 share.map { "\(Format.tenths($0)) %" } ?? "", figures.map { Format.bytes($0.privateBytes) } ?? "",
             ])
         }
-        var text = table.text + machine
+        var text = table.text + machine(instance)
         if let fingerprint = instance.status["certificate_sha256"]?.string {
             text += "\ncertificate  SHA-256 \(fingerprint)\n"
         }
@@ -58,17 +57,43 @@ enum Status {
         return text
     }
 
-    /// This machine in a line: temperature, load, memory.
-    private static var machine: String {
-        let reading = Telemetry().system(at: Clock.monotonic()).reading
+    /// The machine: its readings in a line, then what is wrong with it.
+    private static func machine(_ instance: Instance) -> String {
+        guard let machine = try? Instance.request("supervisor", "machine", [], instance.runDirectory) else { return "" }
         var parts: [String] = []
-        if let hottest = reading.hottest { parts.append("\(Format.tenths(hottest)) °C") }
-        if let load = reading.load { parts.append("load \(Format.tenths(load))") }
-        if reading.memoryTotal > 0 {
-            let (available, total) = (Format.bytes(reading.memoryAvailable), Format.bytes(reading.memoryTotal))
-            parts.append("memory \(available) of \(total) free")
+        let sensors = machine["temperatures"]?.elements.compactMap { $0["celsius"]?.number } ?? []
+        if let hottest = sensors.max() { parts.append("\(Format.tenths(hottest)) °C") }
+        if let fan = machine["fans"]?.elements.first?["rpm"]?.integer { parts.append("fan \(fan) rpm") }
+        if let load = machine["load"]?.number { parts.append("load \(Format.tenths(load))") }
+        if let disk = machine["disks"]?.elements.first, let free = disk["free"]?.integer {
+            parts.append("disk \(Format.bytes(free)) of \(Format.bytes(disk["total"]?.integer ?? 0)) free")
         }
-        return parts.isEmpty ? "" : "\nmachine  \(parts.joined(separator: ", "))\n"
+        for device in machine["storage"]?.elements ?? [] {
+            guard let wear = device["wear"]?.number else { continue }
+            parts.append("\(device["device"]?.string ?? "") worn to at most \(Int((wear * 100).rounded())) %")
+        }
+        if let total = machine["memory"]?["total"]?.integer, total > 0 {
+            let available = machine["memory"]?["available"]?.integer ?? 0
+            parts.append("memory \(Format.bytes(available)) of \(Format.bytes(total)) free")
+        }
+        var text = parts.isEmpty ? "" : "\nmachine  \(parts.joined(separator: ", "))\n"
+        for warning in machine["warnings"]?.elements ?? [] {
+            text += "warning  \(warning["message"]?.string ?? "")\n"
+        }
+        return text + thermal(machine["thermal"])
+    }
+
+    /// What encoders are held to; nothing if it is what is configured.
+    private static func thermal(_ thermal: JSON?) -> String {
+        guard let thermal, thermal["steps"]?.integer ?? 0 > 0 else { return "" }
+        let parts = [("bitrate", "bitrate"), ("fps", "frame rate")]
+            .compactMap { key, name -> String? in
+                guard let share = thermal[key]?.number, share < 1 else { return nil }
+                return "\(Int((share * 100).rounded())) % of the \(name)"
+            }
+        let untouched = thermal["untouched"]?.elements.compactMap(\.string) ?? []
+        let rest = untouched.isEmpty ? "" : "; untouched, as they pass through: \(untouched.joined(separator: ", "))"
+        return "hot      encoders are held to \(parts.joined(separator: " and "))\(rest)\n"
     }
 
     /// What every daemon says, and the table shows already.

@@ -42,7 +42,9 @@ final class Up {
     let log: Logger
     let supervisor: Supervisor
     let control: ControlServer
+    /// Processes; the machine itself is `machine`'s.
     let telemetry = Telemetry()
+    private let machine: Machine
     /// Who started this process, if it wants to know how it goes: systemd.
     private let notifier = Notifier()
     private let started = Clock.monotonic()
@@ -121,6 +123,7 @@ final class Up {
             isPermanent: { code in ExitCode(rawValue: code).map { $0.isPermanent || $0 == .source } ?? false }
         )
         control = ControlServer(loop, log)
+        machine = try Machine(loop, log, control, runDirectory)
     }
 
     private func run(_ document: ConfigDocument) throws -> ExitCode {
@@ -137,8 +140,10 @@ final class Up {
         // A child that has to be started again makes the start worth telling about.
         supervisor.onChange = { [unowned self] report in
             if report.state != .running { relay.pass() }
+            if report.state == .running, let camera = camera(of: report.name) { machine.cameraStarted(camera) }
             control.emit("daemon", report.json(Clock.monotonic()).members)
         }
+        machine.take(configuration)
         for plan in plans { supervisor.start(plan) }
         loop.timer(after: .seconds(5)) { [relay] in relay.pass() }
         if let interval = notifier.watchdogInterval {
@@ -311,7 +316,11 @@ extension Up {
         } catch {
             throw Failure(.failure, "cannot write the configuration: \(error)")
         }
+        if new.telemetry != configuration.telemetry || new.thermal != configuration.thermal {
+            effects.append(("supervisor", .live))
+        }
         configuration = new
+        machine.take(new)
         log.level = LogLevel(name: logLevel ?? new.log.level) ?? log.level
         var changed: [String] = []
         let old = supervisor.plans
@@ -358,15 +367,17 @@ extension Up {
     private func addVerbs() {
         control.commands.add(
             Verb("status", "Tells which daemons run.") { [unowned self] _ in
-                [
-                    "pid": JSON(Process.id),
-                    "version": .string(apusVersion),
-                    "uptime": JSON((Clock.monotonic() - started).seconds),
-                    "run_dir": .string(runDirectory.path),
-                    "config": JSON(source.file),
-                    "certificate_sha256": JSON(ownCertificate?.fingerprint),
-                    "daemons": .array(supervisor.reports.map { $0.json(Clock.monotonic()) }),
-                ]
+                .object(
+                    [
+                        JSON.Member("pid", JSON(Process.id)),
+                        JSON.Member("version", .string(apusVersion)),
+                        JSON.Member("uptime", JSON((Clock.monotonic() - started).seconds)),
+                        JSON.Member("run_dir", .string(runDirectory.path)),
+                        JSON.Member("config", JSON(source.file)),
+                        JSON.Member("certificate_sha256", JSON(ownCertificate?.fingerprint)),
+                        JSON.Member("daemons", .array(supervisor.reports.map { $0.json(Clock.monotonic()) })),
+                    ] + machine.status
+                )
             }
         )
         addInterfaceVerbs()

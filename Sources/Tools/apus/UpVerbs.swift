@@ -219,6 +219,11 @@ extension Up {
         for plan in plans where !supervisor.plans.contains(where: { $0.name == plan.name }) {
             impacts.append((plan.name, .start))
         }
+        if let impact = ConfigImpact.of(keys, daemon: "supervisor", camera: nil), impact == .live,
+            keys.contains(where: { ["telemetry", "thermal"].contains($0.section) })
+        {
+            impacts.append(("supervisor", impact))
+        }
         return impacts
     }
 }

@@ -20,7 +20,12 @@ extension Server {
             },
             Endpoint("getDaemon") { [unowned self] in describeDaemon($0) },
             Endpoint("tellDaemon") { [unowned self] in tellDaemon($0) },
-            Endpoint("getSystem") { [unowned self] in $0.answer(system()) },
+            Endpoint("getSystem") { [unowned self] exchange in
+                exchange.wait(Asking())
+                neighbours.ask("supervisor", "machine") { [unowned self] answer in
+                    exchange.answer((try? answer.get()) ?? system)
+                }
+            },
             Endpoint("listLogs") { [unowned self] exchange in
                 exchange.attempt { () throws(APIError) in
                     let limit = try exchange.pageLimit()
@@ -123,45 +128,8 @@ extension Server {
         }
     }
 
-    private func system() -> JSON {
-        let sample = telemetry.system(at: loop.now)
-        let reading = sample.reading
-        let cpus = reading.processors.enumerated()
-            .map { index, processor -> JSON in
-                let usage = index < sample.usage.count ? JSON(Self.rounded(sample.usage[index])) : .null
-                return ["name": .string(processor.name), "usage": usage]
-            }
-        let network = reading.interfaces.enumerated()
-            .map { index, interface -> JSON in
-                let rate = index < sample.rates.count ? sample.rates[index] : nil
-                return [
-                    "interface": .string(interface.name), "received": JSON(interface.received),
-                    "sent": JSON(interface.sent), "receive_rate": rate.map { JSON($0.received.rounded()) } ?? .null,
-                    "send_rate": rate.map { JSON($0.sent.rounded()) } ?? .null,
-                ]
-            }
-        let throttling = reading.throttling.map { bits -> JSON in
-            .array(Throttling.reasons.filter { bits.contains($0.bit) }.map { .string($0.name) })
-        }
-        let disks = diskPaths.compactMap { path -> JSON? in
-            File.space(path).map { ["path": .string(path), "total": JSON($0.total), "free": JSON($0.free)] }
-        }
-        let hadUnderVoltage = reading.throttling.map { !$0.isDisjoint(with: [.underVoltage, .hadUnderVoltage]) }
-        return [
-            "model": JSON(reading.model), "cpu": sample.totalUsage.map { JSON(Self.rounded($0)) } ?? .null,
-            "cpus": .array(cpus), "load": reading.load.map { JSON($0) } ?? .null,
-            "memory": ["total": JSON(reading.memoryTotal), "available": JSON(reading.memoryAvailable)],
-            "temperatures": .array(
-                reading.temperatures.map { ["zone": .string($0.zone), "celsius": JSON($0.celsius)] }
-            ),
-            "fans": .array(reading.fans.map { ["name": .string($0.name), "rpm": JSON($0.speed)] }),
-            "throttling": throttling ?? .null, "under_voltage_since_boot": hadUnderVoltage.map { JSON($0) } ?? .null,
-            "disks": .array(disks), "network": .array(network),
-        ]
+    /// This machine as this daemon sees it, where nobody supervises.
+    private var system: JSON {
+        .object(telemetry.system(at: loop.now).members + [JSON.Member("warnings", []), JSON.Member("thermal", nil)])
     }
-
-    /// The file systems that are told of.
-    var diskPaths: [String] { ["/", context.runDirectory.path] }
-
-    private static func rounded(_ number: Double) -> Double { (number * 1000).rounded() / 1000 }
 }

@@ -9,7 +9,6 @@ import FanOut
 import HTTP
 import Loop
 import Metrics
-import System
 import Telemetry
 
 extension Server {
@@ -79,41 +78,13 @@ extension Server {
             }
         }
         samples.add(self.samples())
-        addSystem(to: &samples)
+        // Nobody supervises: then nobody else looks at the machine.
+        if gathering.samples["supervisor"] == nil { telemetry.system(at: loop.now).collect(into: &samples) }
         // Where a camera's daemon does not answer, its source gives nothing.
         for camera in cameraNames where gathering.samples["video.\(camera)"] == nil {
             samples.add(.cameraOnline, camera, value: 0)
         }
         for (_, others) in gathering.samples.sorted(by: { $0.key < $1.key }) { samples.add(others) }
         return samples
-    }
-
-    private func addSystem(to samples: inout Samples) {
-        let reading = telemetry.system(at: loop.now).reading
-        for processor in reading.processors {
-            samples.add(.systemProcessorTime, processor.name, value: processor.busy)
-        }
-        if reading.memoryTotal > 0 {
-            samples.add(.systemMemory, "total", count: reading.memoryTotal)
-            samples.add(.systemMemory, "available", count: reading.memoryAvailable)
-        }
-        for temperature in reading.temperatures {
-            samples.add(.systemTemperature, temperature.zone, value: temperature.celsius)
-        }
-        for fan in reading.fans { samples.add(.systemFan, fan.name, count: fan.speed) }
-        if let throttling = reading.throttling {
-            for (name, bit) in Throttling.reasons {
-                samples.add(.systemThrottled, name, value: throttling.contains(bit) ? 1 : 0)
-            }
-        }
-        for path in diskPaths {
-            guard let space = File.space(path) else { continue }
-            samples.add(.systemDisk, path, "total", count: space.total)
-            samples.add(.systemDisk, path, "free", count: space.free)
-        }
-        for interface in reading.interfaces {
-            samples.add(.systemNetwork, interface.name, "received", count: interface.received)
-            samples.add(.systemNetwork, interface.name, "sent", count: interface.sent)
-        }
     }
 }

@@ -39,7 +39,7 @@ final class Neighbours {
     private static let freshness = Duration.milliseconds(900)
     /// Who has not answered by then is left out.
     private static let patience = Duration.milliseconds(700)
-    private static let events = ["viewer-joined", "viewer-left", "source", "daemon", "config"]
+    private static let events = ["viewer-joined", "viewer-left", "source", "daemon", "config", "threshold", "thermal"]
 
     init(_ context: DaemonContext) { self.context = context }
 
@@ -108,7 +108,7 @@ final class Neighbours {
             parts.statuses = $0
             finish(parts)
         }
-        ask(all: names.filter { $0 != "supervisor" }, "metrics") { [unowned self] in
+        ask(all: names, "metrics") { [unowned self] in
             parts.metrics = $0
             finish(parts)
         }

@@ -61,5 +61,15 @@ export function codec(name) {
   const names = { h264: 'H.264', h265: 'H.265', av1: 'AV1', jpeg: 'JPEG', opus: 'Opus', aac: 'AAC' };
   return names[name] ?? name?.toUpperCase() ?? '–';
 }
+
+/** What is the matter with the machine, in sentences: limits that are passed, and what heat leaves of the encoders. */
+export function describeWarnings({ warnings = [], thermal }) {
+  const texts = warnings.map((warning) => warning.message).filter(Boolean);
+  if (!(thermal?.steps > 0)) return texts;
+  const part = (share, name) => (share < 1 ? [`${Math.round(share * 100)} % of the ${name}`] : []);
+  const parts = [...part(thermal.bitrate, 'bitrate'), ...part(thermal.fps, 'frame rate')].join(' and ');
+  const untouched = thermal.untouched?.length ? `; untouched, as they pass through: ${thermal.untouched.join(', ')}` : '';
+  return [...texts, `Encoders are held to ${parts} while the processor is hot${untouched}`];
+}
 """###
 }

@@ -97,6 +97,7 @@ kbd { font: inherit; font-size: .85rem; padding: .05rem .45rem; border: 1px soli
 .empty:empty, .problem:empty { display: none; }
 .empty { padding: 1rem 0; }
 .problem { color: var(--bad); font-size: .9rem; }
+.warnings { color: var(--warn); margin: 0 0 1rem; padding-left: 1.2rem; }
 .warn { color: var(--warn); }
 .gap { flex: 1; }
 .dot { flex: none; display: inline-block; width: .55rem; height: .55rem; border-radius: 50%; background: var(--edge); }

@@ -2,7 +2,7 @@
 // What happens: shown for a while at the edge, and as a list.
 
 import { $, h, iconButton, write } from './dom.js';
-import { time } from './format.js';
+import { describeWarnings, time } from './format.js';
 
 const shownFor = 6000;
 
@@ -24,6 +24,15 @@ export function describeEvent({ type, data }) {
   if (type === 'threshold') {
     title = about.active ? 'has passed its limit' : 'is within its limit again';
     kind = about.active ? 'warn' : 'good';
+    // The message says limit and value.
+    if (about.message) return { title: [about.name, title].join(' '), text: about.active ? about.message : '', kind, isImportant: true };
+  }
+  if (type === 'thermal') {
+    const lowered = describeWarnings({ thermal: about });
+    return {
+      title: lowered.length ? 'The processor is hot' : 'The processor is cool', text: lowered[0] ?? 'Encoders do what is configured again',
+      kind: lowered.length ? 'warn' : 'good', isImportant: true,
+    };
   }
   const subject = type.startsWith('viewer') ? [about.camera, about.stream].filter(Boolean).join('/')
     : type === 'daemon' ? about.name ?? about.daemon : about.camera ?? about.name ?? about.daemon;

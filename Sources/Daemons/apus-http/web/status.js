@@ -3,7 +3,7 @@
 
 import { api } from './api.js';
 import { h, table } from './dom.js';
-import { duration, size } from './format.js';
+import { describeWarnings, duration, size } from './format.js';
 import { viewerTable } from './viewers.js';
 
 const refreshEvery = 2000;
@@ -18,7 +18,8 @@ export class StatusView {
     this.machine = h('dl.tiles-small');
     this.daemons = h('div');
     this.viewers = h('div');
-    this.element = h('div', {}, h('header.bar', {}, h('h1', {}, 'Status')), this.machine,
+    this.warnings = h('ul.warnings', { hidden: true });
+    this.element = h('div', {}, h('header.bar', {}, h('h1', {}, 'Status')), this.warnings, this.machine,
       h('section.card', {}, h('h2', {}, 'Daemons'), this.daemons), h('section.card', {}, h('h2', {}, 'Viewers'), this.viewers));
   }
 
@@ -56,7 +57,10 @@ export class StatusView {
   }
 
   #drawMachine(system) {
-    const { memory = {}, temperatures = [], disks = [], network = [], fans = [], throttling } = system;
+    const { memory = {}, temperatures = [], disks = [], network = [], fans = [], storage = [], throttling } = system;
+    const warnings = describeWarnings(system);
+    this.warnings.hidden = !warnings.length;
+    this.warnings.replaceChildren(...warnings.map((text) => h('li', {}, text)));
     const used = memory.total - memory.available;
     const hottest = temperatures.reduce((most, zone) => (most && most.celsius >= zone.celsius ? most : zone), undefined);
     const sum = (key) => network.filter((one) => one.interface !== 'lo').reduce((total, one) => total + (one[key] ?? 0), 0);
@@ -67,8 +71,10 @@ export class StatusView {
         Number.isFinite(system.load) ? `load ${system.load.toFixed(2)}, ${system.cpus?.length ?? 1} cores` : '', system.cpu),
       tile('Memory', size(used), `of ${size(memory.total)}`, used / memory.total),
       hottest && tile('Temperature', `${Math.round(hottest.celsius)} °C`, hottest.zone, hottest.celsius / 100),
-      ...fans.slice(0, 1).map((fan) => tile('Fan', `${fan.rpm} rpm`, fan.name)),
+      ...fans.slice(0, 1).map((fan) => tile('Fan', `${fan.rpm} rpm`, fan.name, fan.power ?? undefined)),
       ...disks.slice(0, 1).map((disk) => tile('Disk', `${size(disk.free)} free`, `of ${size(disk.total)}, ${disk.path}`, 1 - disk.free / disk.total)),
+      ...storage.filter((device) => Number.isFinite(device.wear)).slice(0, 1)
+        .map((device) => tile('Wear', `≤ ${Math.round(device.wear * 100)} %`, `${device.device}, ${size(device.written)} written`, device.wear)),
       network.length && tile('Network', `${size(sum('send_rate'))}/s out`, `${size(sum('receive_rate'))}/s in`),
       throttling?.length && tile('Throttled', throttling.join(', ')),
       tile('Apus', this.app.version ?? '–', `up ${duration(this.app.uptime)}`),
@@ -90,7 +96,7 @@ export class StatusView {
       daemons.map((daemon) => [
         daemon.name, state(daemon), Number.isFinite(daemon.cpu) ? `${(daemon.cpu * 100).toFixed(1)} %` : '–',
         size(daemon.memory?.pss ?? daemon.memory?.resident), size(daemon.memory?.private), duration(daemon.uptime),
-        String(daemon.restarts ?? 0), daemon.last_end ?? '–', restart(daemon),
+        String(daemon.restarts ?? 0), daemon.reason ?? daemon.last_end ?? '–', restart(daemon),
       ])));
   }
 }
