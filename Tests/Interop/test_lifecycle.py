@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What dies comes back, who is connected stays connected, and the end leaves nothing behind.
 
+import json
 import os
 import pathlib
 import signal
@@ -221,6 +222,75 @@ class LifecycleTest(unittest.TestCase):
 
             apus.start()
             self.assertEqual(apus.get("/cam/snapshot.jpg")[0], 200)
+
+    def test_a_daemon_that_cannot_be_stopped_politely_is_killed_and_nothing_is_left(self):
+        with Apus(cameras={"cam": SOURCE, "two": SECOND_SOURCE}) as apus:
+            daemons = apus.processes()
+            # Who is stopped takes no SIGTERM.
+            for pid in daemons:
+                os.kill(pid, signal.SIGSTOP)
+            self.assertLess(apus.interrupt(), 5)
+            self.assertEqual(apus.process.returncode, 0)
+            self.assertEqual([name for pid, name in daemons.items() if alive(pid)], [])
+            self.assertEqual(self.left_in(apus.run_dir), [])
+
+    def test_ends_of_daemons_leave_no_zombie(self):
+        with Apus(cameras={"cam": SOURCE}) as apus:
+            for _ in range(3):
+                for daemon in ("apus-http", "apus-rtsp", "apus-video"):
+                    killed = apus.kill(daemon)
+                    until(lambda: apus.pid(daemon) not in (None, killed), 20, f"{daemon} runs again")
+            until(lambda: apus.is_healthy(), 5, "HTTP answers again")
+            self.assertEqual(self.zombies_of(apus.process.pid), [])
+
+    def zombies_of(self, parent):
+        found = []
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] == "Z" and int(fields[1]) == parent:
+                found.append(path.parent.name)
+        return found
+
+    def test_sighup_reads_the_configuration_again(self):
+        with Apus(config=ONE_CAMERA, streams=["cam"]) as apus:
+            daemons = apus.processes()
+            (apus.directory / "apus.conf").write_text(ONE_CAMERA + SECOND_CAMERA)
+            apus.process.send_signal(signal.SIGHUP)
+            until(lambda: apus.describes("two"), 10, "the new camera")
+            self.assertEqual(daemons.items() - apus.processes().items(), set())
+
+            # What is wrong changes nothing, and is said.
+            (apus.directory / "apus.conf").write_text(ONE_CAMERA + "[camera.two]\nsource = nonsense:\n")
+            apus.process.send_signal(signal.SIGHUP)
+            until(lambda: "the configuration is not reloaded" in apus.log(), 5, "the complaint")
+            self.assertTrue(apus.describes("two"))
+
+    def test_a_daemon_that_keeps_ending_is_told_of_with_its_reason(self):
+        with Apus(config=ONE_CAMERA, streams=["cam"]) as apus:
+            reload(apus, ONE_CAMERA + "[camera.two]\nsource = file:/nonexistent/film.mp4\n")
+
+            def status(*words):
+                command = [settings.PROGRAMS / "apus", "status", "--run-dir", apus.run_dir, *words]
+                return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+            def two():
+                daemons = json.loads(status("--json"))["daemons"]
+                return next(daemon for daemon in daemons if daemon["name"] == "video.two")
+
+            until(lambda: two()["state"] == "failing", 30, "it is given up on, but for a try now and then")
+            daemon = two()
+            self.assertRegex(daemon["reason"], r"^ended with exit code \d+; it has ended \d+ times in a row soon after")
+            self.assertIn("/nonexistent/film.mp4", " ".join(daemon["last_words"]))
+            text = status()
+            self.assertRegex(text, r"(?m)^video\.two: ended with exit code \d+; it has ended")
+            self.assertRegex(text, r"(?m)^  it said last\n    .*/nonexistent/film\.mp4")
+            # The others are well, and say nothing of the kind.
+            answer = json.loads(apus.get("/api/v1/daemons")[2])
+            reasons = {daemon["name"]: daemon["reason"] for daemon in answer["daemons"] if daemon.get("reason")}
+            self.assertEqual(list(reasons), ["video.two"])
 
     def left_in(self, run_dir):
         return [str(path.relative_to(run_dir)) for path in run_dir.rglob("*")] if run_dir.exists() else []

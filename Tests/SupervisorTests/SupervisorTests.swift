@@ -16,21 +16,25 @@ private final class Bench {
     var failure: (String, Int32)?
     var isReady = false
     var isStopped = false
+    var output: [UInt8] = []
 
-    init(_ change: (inout SupervisorTimes) -> Void = { _ in }) throws {
+    init(catchesOutput: Bool = false, _ change: (inout SupervisorTimes) -> Void = { _ in }) throws {
         loop = try EventLoop()
         directory = "/tmp/apus-supervisor-test-\(Random.uint64())"
         try File.makeDirectory(directory, mode: 0o700)
         var times = SupervisorTimes()
         change(&times)
         let sink = LogSink(level: .debug, style: .plain, clock: { 0 }, output: { _ in })
+        var take: ([UInt8]) -> Void = { _ in }
         supervisor = try Supervisor(
             loop,
             Logger("test", to: sink),
             notifyDirectory: directory,
+            output: catchesOutput ? { take($0) } : nil,
             times: times,
             isPermanent: { $0 == 2 || $0 == 3 }
         )
+        take = { [unowned self] in output += $0 }
         supervisor.onFailure = { [unowned self] in failure = ($0, $1) }
         supervisor.onReady = { [unowned self] in isReady = true }
     }
@@ -95,6 +99,100 @@ struct SupervisorTests {
         #expect(bench.report("one")?.restarts == 1)
         #expect(bench.report("one")?.lastEnd == .killed(signal: 9))
         try bench.stop()
+    }
+
+    @Test("a child that keeps ending is told of with how, how often, and what it said last")
+    func trouble() throws {
+        let bench = try Bench(catchesOutput: true)
+        bench.supervisor.start(
+            bench.plan("one", #"printf 'one\ntwo\n\033[31mred\033[0m\nfour\nno line' >&2; exit 7"#)
+        )
+
+        #expect(try bench.turn { bench.report("one").map { $0.restarts > 1 } ?? false })
+
+        let report = try #require(bench.report("one"))
+        #expect(
+            report.trouble
+                == "ended with exit code 7; it has ended \(report.restarts) times in a row soon after its start"
+        )
+        #expect(report.lastWords == ["two", "red", "four", "no line"])
+        #expect(
+            String(decoding: bench.output, as: UTF8.self)
+                .hasPrefix("one\ntwo\n\u{1B}[31mred\u{1B}[0m\nfour\nno line\none\n")
+        )
+        try bench.stop()
+    }
+
+    @Test("lines of several children do not mix, however they are written")
+    func wholeLines() throws {
+        let bench = try Bench(catchesOutput: true)
+        let script =
+            "for i in $(seq 200); do printf '%s' \"$0\" >&2; printf '%s\\n' \"$0\" >&2; done; ready; exec sleep 60"
+        for name in ["aaa", "bbb"] {
+            bench.supervisor.start(bench.plan(name, script.replacing("$0", with: name)))
+        }
+        #expect(try bench.turn { bench.isReady })
+        bench.supervisor.drain()
+
+        let lines = String(decoding: bench.output, as: UTF8.self).split(separator: "\n")
+        #expect(Set(lines) == ["aaaaaa", "bbbbbb"])
+        #expect(lines.count == 400)
+        try bench.stop()
+    }
+
+    @Test("a child that floods its standard error is heard, and holds nobody up")
+    func flood() throws {
+        let bench = try Bench(catchesOutput: true)
+        bench.supervisor.start(bench.plan("one", "ready; exec yes flood >&2"))
+        bench.supervisor.start(bench.plan("two", "ready; exec sleep 60"))
+
+        #expect(try bench.turn { bench.isReady && bench.output.count > 1 << 20 })
+        bench.supervisor.drain()
+
+        #expect(bench.report("two")?.state == .running)
+        try bench.stop()
+        #expect(bench.output.prefix(12).elementsEqual("flood\nflood\n".utf8))
+    }
+
+    @Test("why a child was killed is told: without a sign of life, stopped, never ready")
+    func killing() throws {
+        for (script, readiness, expected) in [
+            ("ready; exec sleep 60", Duration.seconds(10), "killed: no sign of life for 200ms"),
+            ("exec sleep 60", .milliseconds(300), "killed: not ready after 300ms"),
+        ] {
+            let bench = try Bench(catchesOutput: true) {
+                $0.watchdog = .milliseconds(200)
+                $0.readiness = readiness
+            }
+            bench.supervisor.start(bench.plan("one", script))
+
+            #expect(try bench.turn { bench.report("one")?.restarts == 1 })
+
+            #expect(bench.report("one")?.trouble == expected)
+            try bench.stop()
+        }
+    }
+
+    @Test("a child that was asked to end has no trouble to tell of")
+    func noTrouble() throws {
+        let bench = try Bench(catchesOutput: true)
+        let plan = bench.plan("one", "echo hello >&2; ready; exec sleep 60")
+        bench.supervisor.start(plan)
+        #expect(try bench.turn { bench.isReady })
+        bench.supervisor.restart(plan)
+        #expect(try bench.turn { bench.report("one").map { $0.state == .running } ?? false })
+
+        #expect(bench.report("one")?.trouble == nil)
+        #expect(bench.report("one")?.lastWords == [])
+        try bench.stop()
+    }
+
+    @Test("on slow machines, every wait is so many times as long")
+    func patience() {
+        let times = SupervisorTimes().stretched(by: 3)
+
+        #expect(times.readiness == .seconds(90) && times.watchdog == .seconds(30))
+        #expect(times.stop == .milliseconds(2400) && times.stopped == .milliseconds(1500))
     }
 
     @Test("a child that is stopped by a signal and does not go on is killed and started again")

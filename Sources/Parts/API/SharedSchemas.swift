@@ -93,6 +93,8 @@ extension Schema {
                 .always("state", .text(), "starting, running, stopping, waiting, failing, stopped."),
                 .always("pid", .optional(.integer())), .always("uptime", .optional(.number), "Seconds."),
                 .always("restarts", .integer()), .always("last_end", .optional(.text())),
+                .sometimes("reason", .optional(.text()), "Why it is not well; null if it is."),
+                .sometimes("last_words", .list(.text()), "The last lines that it wrote before it ended."),
                 .always("cpu", .optional(.number), "Processors used, 1 is one of them; null at first."),
                 .always("cpu_seconds", .optional(.number)),
                 .always("memory", .optional(.shared("Memory"))),

@@ -157,6 +157,15 @@ package enum ConfigSchema {
                     + "of sockets. Off for GPU drivers that start helpers of their own."
             ),
             ConfigKey(
+                .fixed("apus"),
+                "patience",
+                .integer(1...20),
+                "1",
+                .live,
+                "So many times as long as usual apus up waits for a daemon to be ready (30 s), to give a sign of life (10 s) "
+                    + "and to end (0.8 s): for slow machines, as emulators are. It holds for daemons that start from then on."
+            ),
+            ConfigKey(
                 .fixed("log"),
                 "level",
                 .choice(["error", "warn", "info", "debug"]),

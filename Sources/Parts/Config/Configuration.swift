@@ -15,6 +15,8 @@ package struct Configuration: Sendable, Equatable {
     package let systemUser: String?
     /// Whether the daemons close to themselves what they do not need.
     package let isSandboxed: Bool
+    /// All waits for daemons are so many times as long.
+    package let patience: Int
     package var log: LogConfiguration
     /// In the file's order, never empty; the first one also has the short addresses.
     package let cameras: [CameraConfiguration]

@@ -24,6 +24,9 @@ final class Child {
     /// Started again at once when it has ended.
     var isRestarting = false
     var lastEnd: ExitStatus?
+    /// How it ended last without having been asked to, in words.
+    private var lastFault = ""
+    private var lastWords: [String] = []
     var pause: LoopTimer?
     private(set) var run: ChildRun?
 
@@ -44,8 +47,27 @@ final class Child {
             pid: run?.pid,
             since: run?.started,
             restarts: restarts,
-            lastEnd: lastEnd
+            lastEnd: lastEnd,
+            trouble: trouble,
+            lastWords: lastWords
         )
+    }
+
+    /// What is wrong, as long as it is not known to be well.
+    private var trouble: String? {
+        guard policy.failures > 0, !lastFault.isEmpty else { return nil }
+        if let run, Clock.monotonic() - run.started >= RestartPolicy.healthyTime { return nil }
+        guard policy.failures > 1 else { return lastFault }
+        return "\(lastFault); it has ended \(policy.failures) times in a row soon after its start"
+    }
+
+    /// Notes an end that nobody asked for.
+    func noteFault(_ end: ChildEnd) {
+        let killing = run?.killing
+        switch end {
+        case .status(let status): lastFault = killing.map { "killed: \($0)" } ?? "ended with \(status)"
+        case .notStarted(let error): lastFault = "could not be started: \(error)"
+        }
     }
 
     /// Begins a run.
@@ -61,8 +83,11 @@ final class Child {
 
     /// Ends the bookkeeping of a run that is over.
     func finishRun() {
-        run?.close()
-        run = nil
+        guard let run else { return }
+        run.close()
+        // What it says when it is told to end is no complaint.
+        lastWords = run.isStopping ? [] : run.lastWords
+        self.run = nil
     }
 }
 
@@ -72,11 +97,11 @@ struct ChildHost {
     let log: Logger
     /// Where each child's notification socket is made.
     let notifyDirectory: String
-    let times: SupervisorTimes
+    var times: SupervisorTimes
     /// What children other than the one with a `stdin:` source read.
     let nullDescriptor: Int32
-    /// What children write complaints to; nil: what this process does.
-    let standardError: Int32?
+    /// Takes the whole lines that children write to their standard error; nil: they have this process's own.
+    let output: (([UInt8]) -> Void)?
     /// `NAME=value` strings that all children get.
     let environment: [String]
 }
@@ -87,6 +112,9 @@ final class ChildRun {
     let started: Instant
     private(set) var isReady = false
     private(set) var isStopping = false
+    /// Why it was killed, if it was.
+    private(set) var killing: String?
+    private let output: ChildOutput?
     private let name: String
     private let host: ChildHost
     private let socketPath: String
@@ -114,9 +142,11 @@ final class ChildRun {
         var launch = Process.Launch(path: plan.path, arguments: plan.arguments)
         launch.environment = ChildRun.environment(host.environment, socketPath, host.times.watchdog)
         if isRestart { launch.environment.append("APUS_RESTART=1") }
-        launch.standardError = host.standardError
+        if let pass = host.output { output = try ChildOutput(host.loop, pass) } else { output = nil }
+        launch.standardError = output?.childEnd
         if !plan.takesStandardInput { launch.standardInput = host.nullDescriptor }
         pid = try Process.spawn(launch)
+        output?.started()
         descriptor = try Process.watch(pid)
         watches.append(
             try host.loop.watch(descriptor.raw, .read) { [unowned self] _ in
@@ -128,7 +158,7 @@ final class ChildRun {
         watches.append(try host.loop.watch(notifications.raw, .read) { [unowned self] _ in readNotifications() })
         deadline = host.loop.timer(after: host.times.readiness) { [unowned self] in
             host.log.error("not ready in time; killed", ["child": name, "after": host.times.readiness])
-            signal(.kill)
+            kill("not ready after \(LogLine.short(host.times.readiness))")
         }
     }
 
@@ -153,7 +183,7 @@ final class ChildRun {
             stillness = nil
             guard Process.isStopped(pid) else { return }
             host.log.error("stopped by a signal; killed", ["child": name, "after": host.times.stopped])
-            signal(.kill)
+            kill("it was stopped by a signal")
         }
     }
 
@@ -164,7 +194,19 @@ final class ChildRun {
         stillness?.cancel()
         for watch in watches { watch.cancel() }
         watches.removeAll()
+        output?.close()
         File.remove(socketPath)
+    }
+
+    /// The last lines that it has written.
+    var lastWords: [String] { output?.lastLines ?? [] }
+
+    /// Takes what it has written up to now.
+    func drain() { output?.drain() }
+
+    private func kill(_ reason: String) {
+        killing = reason
+        signal(.kill)
     }
 
     /// Sends a signal to the child and its descendants; that they are gone already is no fault.
@@ -198,7 +240,7 @@ final class ChildRun {
         deadline?.cancel()
         deadline = host.loop.timer(after: host.times.watchdog) { [unowned self] in
             host.log.error("no sign of life; killed", ["child": name, "for": host.times.watchdog])
-            signal(.kill)
+            kill("no sign of life for \(LogLine.short(host.times.watchdog))")
         }
     }
 

@@ -45,6 +45,10 @@ package struct ChildReport: Sendable, Equatable {
     package let restarts: Int
     /// How it ended last.
     package let lastEnd: ExitStatus?
+    /// Why it is not well: how it keeps ending, or why it was killed; nil once it has run for a while.
+    package let trouble: String?
+    /// The last lines that it wrote before it ended last; empty if that was asked for.
+    package let lastWords: [String]
 
     /// What a child is doing.
     package enum State: String, Sendable {
@@ -73,4 +77,14 @@ package struct SupervisorTimes: Sendable {
     package var stopped = Duration.milliseconds(500)
 
     package init() {}
+
+    /// These times, so many times as long: for machines on which everything takes longer.
+    package func stretched(by factor: Int) -> SupervisorTimes {
+        var times = self
+        times.readiness = readiness * factor
+        times.stop = stop * factor
+        times.watchdog = watchdog * factor
+        times.stopped = stopped * factor
+        return times
+    }
 }

@@ -2,9 +2,8 @@
 // The daemons' lines on their way to standard error: held back while all start, so that a start that fails says why in
 // one line instead of a page.
 
-package import Loop
 import Synchronization
-package import System
+import System
 
 /// Passes what the daemons write on to standard error.
 package final class LogRelay: Sendable {
@@ -55,7 +54,7 @@ package final class LogRelay: Sendable {
         }
 
         /// A line without the sequences that colour it on a terminal, and without other control characters.
-        private static func plain(_ line: [UInt8]) -> [UInt8] {
+        static func plain(_ line: some Sequence<UInt8>) -> [UInt8] {
             var plain: [UInt8] = []
             var isSequence = false
             for byte in line {
@@ -75,19 +74,9 @@ package final class LogRelay: Sendable {
     private let recent = Mutex(Lines())
     /// Guards what is not written yet; the supervisor's own lines come through a `Sendable` closure.
     private let state = Mutex(State.holding([]))
-    private let reader: Int32
-    /// What the daemons write to.
-    package let writer: Int32
 
-    /// Makes the way; it stays open until the process ends.
-    package init(_ loop: EventLoop) throws(SystemError) {
-        let pair = try Socket.pair(.stream)
-        reader = pair.first.release()
-        writer = pair.second.release()
-        // The daemons write as to any standard error: they wait while it is full.
-        try setNonBlocking(writer, false)
-        try loop.watch(reader, .read) { [unowned self] _ in drain() }
-    }
+    /// Makes a relay that holds lines back.
+    package init() {}
 
     /// Takes lines.
     package func add(_ bytes: [UInt8]) {
@@ -114,7 +103,6 @@ package final class LogRelay: Sendable {
 
     /// Passes on what was held back, and all that comes.
     package func pass() {
-        drain()
         LogRelay.write(take(.passing))
     }
 
@@ -122,17 +110,9 @@ package final class LogRelay: Sendable {
     ///
     /// - Returns: whether there was a complaint.
     package func fail() -> Bool {
-        drain()
         let complaints = LogRelay.complaints(in: take(.failing))
         LogRelay.write(complaints)
         return !complaints.isEmpty
-    }
-
-    /// Takes all that the daemons have written so far.
-    package func drain() {
-        var bytes: [UInt8] = []
-        while case .bytes? = try? read(reader, appendingTo: &bytes, atMost: 16 << 10) {}
-        if !bytes.isEmpty { add(bytes) }
     }
 
     private func take(_ next: State) -> [UInt8] {

@@ -19,7 +19,13 @@ package final class Supervisor {
     /// A child became ready, ended, or waits for its restart.
     package var onChange: (ChildReport) -> Void = { _ in }
 
-    private let host: ChildHost
+    /// How long children are waited for; holds for runs that begin from now on.
+    package var times: SupervisorTimes {
+        get { host.times }
+        set { host.times = newValue }
+    }
+
+    private var host: ChildHost
     private let isPermanent: (Int32) -> Bool
     private let null: FileDescriptor
     private var children: [Child] = []
@@ -28,13 +34,13 @@ package final class Supervisor {
 
     /// Makes a supervisor without children; their notification sockets go to `notifyDirectory`, which exists.
     ///
-    /// `isPermanent` tells which exit codes of a first start are not worth a second. Children write to `standardError`,
-    /// which stays the caller's, or to this process's own.
+    /// `isPermanent` tells which exit codes of a first start are not worth a second. `output` gets the whole lines that
+    /// children write to their standard error; without it they have this process's own.
     package init(
         _ loop: EventLoop,
         _ log: Logger,
         notifyDirectory: String,
-        standardError: Int32? = nil,
+        output: (([UInt8]) -> Void)? = nil,
         environment: [String] = Process.environment,
         times: SupervisorTimes = SupervisorTimes(),
         isPermanent: @escaping (Int32) -> Bool
@@ -46,7 +52,7 @@ package final class Supervisor {
             notifyDirectory: notifyDirectory,
             times: times,
             nullDescriptor: null.raw,
-            standardError: standardError,
+            output: output,
             environment: environment
         )
         self.isPermanent = isPermanent
@@ -104,6 +110,9 @@ package final class Supervisor {
     /// Looks for children that were stopped by a signal; to be called when the kernel tells of a child (SIGCHLD).
     package func checkStopped() { for child in children { child.run?.checkStopped() } }
 
+    /// Takes what all children have written up to now.
+    package func drain() { for child in children { child.run?.drain() } }
+
     private func child(_ name: String) -> Child? { children.first { $0.plan.name == name && !$0.isUnwanted } }
 
     private func begin(_ child: Child) {
@@ -142,6 +151,7 @@ package final class Supervisor {
 
     private func ended(_ child: Child, _ end: ChildEnd) {
         let run = child.run
+        if run?.isStopping != true { child.noteFault(end) }
         child.finishRun()
         if case .status(let status) = end { child.lastEnd = status }
         if stopped != nil { return stopNextStage() }

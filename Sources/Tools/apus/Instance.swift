@@ -16,6 +16,9 @@ struct RunningDaemon {
     /// Seconds.
     let uptime: Double?
     let restarts: Int
+    /// Why it is not well, and what it said last; nil and empty if it is.
+    let reason: String?
+    let lastWords: [String]
 
     /// The program as tables name it, with a worker's number: `apus-video`, `apus-rtsp-2`.
     var title: String { camera == nil ? "apus-\(name)" : program }
@@ -28,6 +31,8 @@ struct RunningDaemon {
         pid = json["pid"]?.integer.flatMap { Int32(exactly: $0) }
         uptime = json["uptime"]?.number
         restarts = json["restarts"]?.integer ?? 0
+        reason = json["reason"]?.string
+        lastWords = json["last_words"]?.elements.compactMap(\.string) ?? []
     }
 }
 

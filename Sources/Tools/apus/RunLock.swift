@@ -68,7 +68,11 @@ struct RunLock: ~Copyable {
         )
     }
 
+    /// Removes sockets; beside those of others only what a daemon's name stands on, for the directory may be anybody's.
     private static func clear(_ directory: RunDirectory) {
+        for name in (try? File.list(directory.path)) ?? [] where name.hasSuffix(".sock") {
+            if name.hasPrefix("pictures.") || name.hasPrefix("handover-") { File.remove("\(directory.path)/\(name)") }
+        }
         for path in [directory.rings, directory.controls, notifications(directory)] {
             for name in (try? File.list(path)) ?? [] where name.hasSuffix(".sock") { File.remove("\(path)/\(name)") }
         }

@@ -44,7 +44,14 @@ enum Status {
                 share.map { "\(Format.tenths($0)) %" } ?? "", figures.map { Format.bytes($0.privateBytes) } ?? "",
             ])
         }
-        var text = table.text + machine(instance)
+        var text = table.text
+        for daemon in instance.daemons {
+            guard let reason = daemon.reason else { continue }
+            text += "\n\(daemon.name): \(reason)\n"
+            if !daemon.lastWords.isEmpty { text += "  it said last\n" }
+            for line in daemon.lastWords { text += "    \(line)\n" }
+        }
+        text += machine(instance)
         if let fingerprint = instance.status["certificate_sha256"]?.string {
             text += "\ncertificate  SHA-256 \(fingerprint)\n"
         }

@@ -104,7 +104,7 @@ final class Up {
         self.runDirectory = runDirectory
         self.logLevel = logLevel
         loop = try EventLoop()
-        let relay = try LogRelay(loop)
+        let relay = LogRelay()
         self.relay = relay
         log = Logger(
             "up",
@@ -117,7 +117,7 @@ final class Up {
             loop,
             log,
             notifyDirectory: notifications,
-            standardError: relay.writer,
+            output: { relay.add($0) },
             // The relay is no terminal, but what it writes to may be.
             environment: Process.environment + (Process.isTerminal(2) ? ["CLICOLOR_FORCE=1"] : []),
             isPermanent: { code in ExitCode(rawValue: code).map { $0.isPermanent || $0 == .source } ?? false }
@@ -144,6 +144,7 @@ final class Up {
             control.emit("daemon", report.json(Clock.monotonic()).members)
         }
         machine.take(configuration)
+        supervisor.times = SupervisorTimes().stretched(by: configuration.patience)
         for plan in plans { supervisor.start(plan) }
         loop.timer(after: .seconds(5)) { [relay] in relay.pass() }
         if let interval = notifier.watchdogInterval {
@@ -151,7 +152,7 @@ final class Up {
         }
         try loop.run()
         control.close()
-        relay.drain()
+        supervisor.drain()
         if let failure { throw failure }
         return exitCode
     }
@@ -177,6 +178,7 @@ final class Up {
     }
 
     private func becameReady() {
+        supervisor.drain()
         relay.pass()
         if configuration.authentication == .on, !configuration.users.hasUsers {
             log.info(
@@ -321,6 +323,7 @@ extension Up {
         }
         configuration = new
         machine.take(new)
+        supervisor.times = SupervisorTimes().stretched(by: new.patience)
         log.level = LogLevel(name: logLevel ?? new.log.level) ?? log.level
         var changed: [String] = []
         let old = supervisor.plans
@@ -431,6 +434,8 @@ extension ChildReport {
             "uptime": since.map { JSON((now - $0).seconds) } ?? .null,
             "restarts": JSON(restarts),
             "last_end": JSON(lastEnd?.description),
+            "reason": JSON(trouble),
+            "last_words": .array(trouble == nil ? [] : lastWords.map(JSON.string)),
         ]
     }
 }

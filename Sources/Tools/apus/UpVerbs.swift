@@ -28,7 +28,7 @@ extension Up {
                     Argument("limit", .integer(1...LogRelay.Lines.maximumCount), optional: true, "So many at most."),
                 ]
             ) { [unowned self] arguments in
-                relay.drain()
+                supervisor.drain()
                 let lines = relay.lines
                 let limit = arguments.integer("limit") ?? 100
                 let newest = lines.newest(limit, after: min(arguments.integer("after") ?? 0, lines.last))

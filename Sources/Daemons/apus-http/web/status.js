@@ -92,11 +92,14 @@ export class StatusView {
         this.#load();
       },
     }, 'Restart'));
+    const why = (daemon) => (daemon.reason
+      ? h('span.problem', { title: daemon.last_words?.join('\n') ?? '' }, daemon.reason, daemon.last_words?.length && h('p.note', {}, daemon.last_words.at(-1)))
+      : daemon.last_end ?? '–');
     this.daemons.replaceChildren(table('Daemons', ['Daemon', 'State', 'Processor', 'Memory', 'Private', 'Up', 'Restarts', 'Last end', ''],
       daemons.map((daemon) => [
         daemon.name, state(daemon), Number.isFinite(daemon.cpu) ? `${(daemon.cpu * 100).toFixed(1)} %` : '–',
         size(daemon.memory?.pss ?? daemon.memory?.resident), size(daemon.memory?.private), duration(daemon.uptime),
-        String(daemon.restarts ?? 0), daemon.reason ?? daemon.last_end ?? '–', restart(daemon),
+        String(daemon.restarts ?? 0), why(daemon), restart(daemon),
       ])));
   }
 }
