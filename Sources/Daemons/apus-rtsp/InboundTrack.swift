@@ -19,8 +19,8 @@ final class InboundTrack {
     private(set) var receiver: TrackReceiver
     /// Frames that the ring did not take.
     private(set) var refused: UInt64 = 0
-    /// Says when a frame was taken, on this machine's clock.
-    var instant: ((TrackReceiver.Frame) -> Instant)?
+    /// Says when a frame was taken, on this machine's clock; nil if it is to be left out.
+    var instant: ((TrackReceiver.Frame) -> Instant?)?
     /// Sends an RTCP packet to the client.
     var sendReport: (([UInt8]) -> Void)?
 

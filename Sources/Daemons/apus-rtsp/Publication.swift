@@ -132,8 +132,11 @@ final class Publication {
         path.ports.unregister(path.rtcp, for: client)
     }
 
-    private func instant(of frame: TrackReceiver.Frame, track: Int) -> Instant {
+    private func instant(of frame: TrackReceiver.Frame, track: Int) -> Instant? {
         if let utc = frame.utcNanoseconds { clock.report(ticks: frame.timestamp, utc: utc, track: track) }
+        if offer.tracks[track].format.stream.codec.isAudio {
+            return clock.soundInstant(of: frame.timestamp, track: track, arrived: frame.arrival)
+        }
         return clock.instant(of: frame.timestamp, track: track, arrived: frame.arrival)
     }
 }

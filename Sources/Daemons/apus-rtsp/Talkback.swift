@@ -96,7 +96,7 @@ final class Talkback {
         let track = InboundTrack(description, delivery, server, ring)
         clock = SourceClock(rates: [format.clockRate])
         track.instant = { [unowned self] frame in
-            clock?.instant(of: frame.timestamp, arrived: frame.arrival) ?? frame.arrival
+            clock?.soundInstant(of: frame.timestamp, arrived: frame.arrival)
         }
         track.sendReport = sendReport
         do throws(RingError) {

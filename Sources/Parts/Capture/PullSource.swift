@@ -137,10 +137,12 @@ final class PullSource: Source {
 
     private func take(_ frame: TrackReceiver.Frame, _ index: Int, _ bytes: Span<UInt8>) {
         tracks[index].ticks = frame.timestamp
-        let captured =
-            memory.clock?.instant(of: frame.timestamp, track: index, arrived: frame.arrival) ?? frame.arrival
         let stream = tracks[index].description
         if stream.codec.isAudio {
+            guard
+                let captured = memory.clock?
+                    .soundInstant(of: frame.timestamp, track: index, arrived: frame.arrival)
+            else { return }
             let info = AudioInfo(
                 codec: stream.codec,
                 sampleRate: stream.sampleRate,
@@ -152,6 +154,8 @@ final class PullSource: Source {
             output?.audio(info, bytes)
             return
         }
+        let captured =
+            memory.clock?.instant(of: frame.timestamp, track: index, arrived: frame.arrival) ?? frame.arrival
         if frame.isKeyframe { goLive(index, bytes) }
         guard format != nil else { return }
         let info = UnitInfo(
