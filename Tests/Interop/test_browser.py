@@ -137,16 +137,14 @@ class TransportsMixin:
                 print(f"      {self.kind} {label}: {rate:.1f}/s, {statistics.median(ages):.0f} ms by stamp, {figures}")
                 # The machine may be slow; what stands still is wrong.
                 self.assertGreater(rate, RATE / 5)
-                if name == "hls":
-                    # Chromium does not tell which time its HLS shows.
-                    self.assertLess(statistics.median(ages), 15000)
-                    continue
                 self.assertEqual(figures["Transport"], label)
                 age = statistics.median(ages)
-                self.assertLess(age, 2000)
-                # The stamp is looked at once a screen refresh, which takes a while on a machine that has much to do.
-                told = statistics.median(delay for delay in delays if delay is not None)
-                self.assertAlmostEqual(told, age, delta=max(100, 0.6 * age))
+                self.assertLess(age, 15000 if name == "hls" else 2000)
+                # Chromium does not tell which time its HLS shows.
+                if name != "hls":
+                    # The stamp is looked at once a screen refresh, which takes a while on a machine that has much to do.
+                    told = statistics.median(delay for delay in delays if delay is not None)
+                    self.assertAlmostEqual(told, age, delta=max(100, 0.6 * age))
                 self.assert_clean()
 
     def test_the_best_transport_is_taken_and_the_others_are_told(self):
@@ -185,11 +183,12 @@ class ChromiumTest(TransportsMixin, BrowserCase):
         self.visit()
         self.browser.wait_for(f"{IS_PLAYING}", "a transport plays")
         self.browser.press("?")
-        self.assertIn("Full screen", self.browser.run("document.querySelector('dialog').textContent"))
+        self.browser.wait_for("document.querySelector('dialog[open]')?.textContent.includes('Full screen')", "the keys are told")
         self.browser.press("\ue00c")
-        self.assertIsNone(self.browser.run("document.querySelector('dialog')"))
+        # It goes with its event `close`, which comes a moment later.
+        self.browser.wait_for("!document.querySelector('dialog')", "the dialog is gone")
         self.browser.press(" ")
-        self.assertEqual(self.browser.run("document.querySelector('.stage .veil').textContent"), "Paused")
+        self.browser.wait_for("document.querySelector('.stage .veil').textContent === 'Paused'", "it pauses")
         self.browser.press(" ")
         self.browser.wait_for(f"{IS_PLAYING}", "a transport plays again")
         self.browser.press("q")

@@ -28,10 +28,12 @@ export class Shortcuts {
   add(key, label, act) { this.#keys.set(key, { label, act }); }
 
   show() {
-    if (this.#open) return this.#open.close();
-    this.#open = dialog('Keyboard', h('dl.keys', {}, [...this.#keys].flatMap(([key, { label }]) => [
+    // One that was closed stays for a moment, until its event comes.
+    if (this.#open?.open) return this.#open.close();
+    const shown = dialog('Keyboard', h('dl.keys', {}, [...this.#keys].flatMap(([key, { label }]) => [
       h('dt', {}, key.split(' ').map((part) => h('kbd', {}, names[part] ?? part.toUpperCase()))), h('dd', {}, label)])));
-    this.#open.addEventListener('close', () => { this.#open = undefined; });
+    shown.addEventListener('close', () => { if (this.#open === shown) this.#open = undefined; });
+    this.#open = shown;
   }
 
   #pressed(event) {
