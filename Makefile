@@ -62,12 +62,13 @@ kernel: build ## capture from the cameras of a real kernel in QEMU; ARGS='-k For
 	@scripts/setup
 	$(PYTHON) -m Tests.Kernel $(ARGS)
 
-install: ## copy the built programs and the systemd unit under DESTDIR+PREFIX (run make build first)
+install: ## copy the built programs and the systemd units under DESTDIR+PREFIX (run make build first)
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
 	install -D -t $(DESTDIR)$(PREFIX)/libexec/apus $(addprefix $(release)/,$(daemons))
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@bin@|$(PREFIX)/bin|' packaging/systemd/apus.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/apus.service
+	install -D -m 644 packaging/systemd/apus.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/apus.socket
 	install -D -m 644 packaging/systemd/apus.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/apus.conf
 
 clean: ## remove everything that was built

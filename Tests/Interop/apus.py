@@ -56,6 +56,8 @@ class Apus:
         self.process = None
         # More variables of the environment.
         self.environment = {}
+        # Descriptors that the program gets besides its standard ones.
+        self.descriptors = ()
 
     # Starting and stopping
 
@@ -79,6 +81,7 @@ class Apus:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=self.descriptors,
                 # Whoever runs the tests may have users of his own.
                 env={**os.environ, "XDG_CONFIG_HOME": str(self.directory), **self.environment},
             )

@@ -25,6 +25,8 @@ static void start_child(const struct apus_spawn *spawn, pid_t parent) {
     if (spawn->death_signal && getppid() != parent) _exit(127); /* the parent died before prctl */
     for (int i = 0; i < 3; i++)
         if (spawn->standard[i] >= 0 && dup2(spawn->standard[i], i) < 0) return;
+    for (int i = 0; i < spawn->kept_count; i++)
+        if (fcntl(spawn->kept[i], F_SETFD, 0) < 0) return;
     execve(spawn->path, spawn->arguments, spawn->environment);
 }
 

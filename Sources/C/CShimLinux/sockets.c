@@ -148,6 +148,14 @@ int apus_peer_credentials(int fd, int *pid, unsigned *uid, unsigned *gid) {
     return 0;
 }
 
+int apus_is_stream_listener(int fd) {
+    int type = 0, listens = 0;
+    socklen_t length = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_STREAM) return 0;
+    length = sizeof listens;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+
 int apus_socket_error(int fd) {
     int error = 0;
     socklen_t length = sizeof error;

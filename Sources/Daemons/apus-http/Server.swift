@@ -58,6 +58,8 @@ final class Server {
     private(set) var watching: Watching?
     private let hub: ConnectionHub
     private let listener: Listener
+    /// More of them, where several sockets were opened for this server.
+    private var others: [Listener] = []
     /// The port for reCamera's clients; nil for none.
     private let socketListener: Listener?
     /// The Unix socket; nil for none.
@@ -93,15 +95,12 @@ final class Server {
         }
         gate = try Gate(configuration, loop, log)
         if let tls = configuration.tls { security = try Self.security(tls, log) }
-        listener = try Self.listen(configuration.http, configuration.http.port, key: "port", log, loop)
-        if security != nil {
-            secure = try Self.listen(configuration.http, configuration.http.tlsPort, key: "tls_port", log, loop)
-        }
+        listener = try Self.listen("http", configuration.http.port, key: "port", context)
+        if security != nil { secure = try Self.listen("https", configuration.http.tlsPort, key: "tls_port", context) }
         socketListener =
             configuration.http.webSocketPort == 0
-            ? nil
-            : try Self.listen(configuration.http, configuration.http.webSocketPort, key: "websocket_port", log, loop)
-        unixListener = try Self.listenUnix(configuration.http, log, loop)
+            ? nil : try Self.listen("websocket", configuration.http.webSocketPort, key: "websocket_port", context)
+        unixListener = try Self.listenUnix(context)
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
@@ -119,10 +118,11 @@ final class Server {
         }
         if let unixListener {
             try unixListener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, nil) }
-            let path = configuration.http.unixSocket
+            let path = unixListener.address.unixPath ?? configuration.http.unixSocket
             context.listening("unix", path: path)
-            context.onStop { File.remove(path) }
+            if context.sockets(for: "http-unix").isEmpty { context.onStop { File.remove(path) } }
         }
+        try listenOnOthers()
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
@@ -174,12 +174,13 @@ final class Server {
     }
 
     private static func listen(
-        _ configuration: HTTPConfiguration,
+        _ name: String,
         _ port: UInt16,
         key: String,
-        _ log: Logger,
-        _ loop: EventLoop
+        _ context: DaemonContext
     ) throws -> Listener {
+        let (loop, log, configuration) = (context.loop, context.log, context.configuration.http)
+        if let socket = context.sockets(for: name).first { return try Listener(socket, loop, log) }
         guard let address = SocketAddress(host: configuration.listen, port: port) else {
             throw Failure(.usage, "[http] listen = \(configuration.listen) is no address")
         }
@@ -190,11 +191,27 @@ final class Server {
         }
     }
 
-    private static func listenUnix(
-        _ configuration: HTTPConfiguration,
-        _ log: Logger,
-        _ loop: EventLoop
-    ) throws -> Listener? {
+    /// Where several sockets were opened for one protocol, as for IPv4 and IPv6: those behind the first.
+    private func listenOnOthers() throws {
+        for name in ["http", "https", "websocket", "http-unix"] {
+            for socket in context.sockets(for: name).dropFirst() {
+                let other = try Listener(socket, loop, log)
+                try other.start { [unowned self] socket, peer throws(SystemError) in
+                    try admit(socket, peer, name == "https" ? security : nil, toSocketPort: name == "websocket")
+                }
+                others.append(other)
+                if let path = other.address.unixPath {
+                    context.listening("unix", path: path)
+                } else {
+                    context.listening(name, other.address)
+                }
+            }
+        }
+    }
+
+    private static func listenUnix(_ context: DaemonContext) throws -> Listener? {
+        let (loop, log, configuration) = (context.loop, context.log, context.configuration.http)
+        if let socket = context.sockets(for: "http-unix").first { return try Listener(socket, loop, log) }
         let path = configuration.unixSocket
         guard !path.isEmpty else { return nil }
         do throws(SystemError) {

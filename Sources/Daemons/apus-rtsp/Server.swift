@@ -43,6 +43,8 @@ final class Server {
     private var plain: Listener?
     /// What clients connect to by TLS; nil without a certificate.
     private var secure: Listener?
+    /// More of them, where several sockets were opened for this server.
+    private var others: [Listener] = []
     private var security: Security?
     /// Takes over connections from the other workers; nil if there are none.
     private var handovers: HandoverPort?
@@ -93,6 +95,16 @@ final class Server {
         }
         try plain?.start { [unowned self] socket, peer throws(SystemError) in _ = try admit(socket, peer, nil) }
         try secure?.start { [unowned self] socket, peer throws(SystemError) in _ = try admit(socket, peer, security) }
+        for name in ["rtsp", "rtsps"] {
+            for socket in context.sockets(for: name).dropFirst() {
+                let other = try Listener(socket, loop, log)
+                try other.start { [unowned self] socket, peer throws(SystemError) in
+                    _ = try admit(socket, peer, name == "rtsps" ? security : nil)
+                }
+                others.append(other)
+                context.listening(name, other.address)
+            }
+        }
         loop.timer(every: .seconds(1)) { [unowned self] in checkTime() }
         context.status = { [unowned self] in report.status() }
         context.reload = { [unowned self] in take($0) }
@@ -285,7 +297,11 @@ final class Server {
     private func listen(_ name: String, _ address: SocketAddress) throws -> Listener {
         let listener: Listener
         do throws(SystemError) {
-            listener = try Listener(address, workers: workers, loop, log)
+            if let socket = context.sockets(for: name).first {
+                listener = try Listener(socket, loop, log)
+            } else {
+                listener = try Listener(address, workers: workers, loop, log)
+            }
         } catch {
             throw Failure.cannotListen("rtsp", key: name == "rtsps" ? "tls_port" : "port", address, error)
         }

@@ -41,6 +41,8 @@ package final class DaemonContext {
     /// True if the supervisor starts the daemon again after it was ready before: what fails now is to be tried again,
     /// as nobody looks who could change it.
     package let isRestart = Process.environment("APUS_RESTART") != nil
+    /// Sockets that were opened for the daemon before it started, named by what they speak.
+    package let sockets: [InheritedSocket]
 
     private let configurationFile: String?
     /// The command line's log level goes before the configuration's.
@@ -64,6 +66,7 @@ package final class DaemonContext {
         runDirectory = start.runDirectory
         configurationFile = start.configurationFile
         hasFixedLogLevel = start.hasFixedLevel
+        sockets = start.sockets
         loop = try EventLoop()
         control = ControlServer(loop, log)
         started = loop.now.nanoseconds
@@ -82,6 +85,11 @@ package final class DaemonContext {
             "protocol": .string(protocolName), "host": .string(address.host), "port": JSON(address.port),
         ])
         log.info("listening", ["protocol": protocolName, "address": address])
+    }
+
+    /// The sockets that were opened for one protocol.
+    package func sockets(for protocolName: String) -> [InheritedSocket] {
+        sockets.filter { $0.name == protocolName }
     }
 
     /// Says in the status that a Unix socket is listened on.

@@ -25,6 +25,7 @@ struct DaemonStart {
     let worker: Int
     let level: LogLevel
     let hasFixedLevel: Bool
+    var sockets: [InheritedSocket] = []
     /// Only the sandbox is of interest.
     let triesSandbox: Bool
 }
@@ -113,6 +114,7 @@ package enum DaemonMain {
         let worker = scope == .workers ? try parsed.integer("--worker", 1...RTSPConfiguration.maximumWorkers) ?? 1 : 1
         let triesSandbox = parsed.has("--try-sandbox")
         if !triesSandbox { try checkAlone(name, runDirectory, camera, worker) }
+        let sockets = try sockets()
         return DaemonStart(
             configuration: configuration,
             configurationFile: file,
@@ -121,6 +123,7 @@ package enum DaemonMain {
             worker: worker,
             level: try level(parsed.value("--log-level") ?? configuration.log.level),
             hasFixedLevel: parsed.has("--log-level"),
+            sockets: sockets,
             triesSandbox: triesSandbox
         )
     }
@@ -146,6 +149,16 @@ package enum DaemonMain {
             throw Failure(.usage, "there is no camera \"\(name)\", only \(names.joined(separator: ", "))\(hint)")
         }
         return camera
+    }
+
+    private static func sockets() throws(Failure) -> [InheritedSocket] {
+        do throws(InheritanceError) {
+            let sockets = try InheritedSockets.assigned(Process.environment)
+            try InheritedSockets.adopt(sockets)
+            return sockets
+        } catch {
+            throw Failure(.usage, error.description)
+        }
     }
 
     private static func level(_ name: String) throws(Failure) -> LogLevel {

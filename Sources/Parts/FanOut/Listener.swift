@@ -39,6 +39,14 @@ package final class Listener {
         self.log = log
     }
 
+    /// Listens on a socket that was there before this process, and stays when it goes.
+    package init(_ inherited: InheritedSocket, _ loop: EventLoop, _ log: Logger) throws(SystemError) {
+        socket = try FileDescriptor.duplicating(inherited.descriptor)
+        address = try Socket.localAddress(socket.raw)
+        self.loop = loop
+        self.log = log
+    }
+
     deinit { watch?.cancel() }
 
     /// Says how many processes listen now.

@@ -142,6 +142,8 @@ final class ChildRun {
         var launch = Process.Launch(path: plan.path, arguments: plan.arguments)
         launch.environment = ChildRun.environment(host.environment, socketPath, host.times.watchdog)
         if isRestart { launch.environment.append("APUS_RESTART=1") }
+        if let sockets = InheritedSockets.assignment(plan.sockets) { launch.environment.append(sockets) }
+        launch.keptDescriptors = plan.sockets.map(\.descriptor)
         if let pass = host.output { output = try ChildOutput(host.loop, pass) } else { output = nil }
         launch.standardError = output?.childEnd
         if !plan.takesStandardInput { launch.standardInput = host.nullDescriptor }
@@ -246,8 +248,8 @@ final class ChildRun {
 
     /// The environment with the child's own notification socket in it.
     private static func environment(_ common: [String], _ socket: String, _ watchdog: Duration) -> [String] {
-        let ours = ["NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "APUS_RESTART="]
-        var kept = common.filter { entry in !ours.contains { entry.hasPrefix($0) } }
+        let ours = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "APUS_RESTART"] + InheritedSockets.variables
+        var kept = common.filter { entry in !ours.contains { entry.hasPrefix("\($0)=") } }
         // The runtime's way of telling of a crash takes up to a minute, in which clients wait for the next process.
         if !kept.contains(where: { $0.hasPrefix("SWIFT_BACKTRACE=") }) { kept.append("SWIFT_BACKTRACE=enable=no") }
         return kept + ["NOTIFY_SOCKET=\(socket)", "WATCHDOG_USEC=\(watchdog.nanoseconds / 1000)"]

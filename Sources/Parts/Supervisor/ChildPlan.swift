@@ -16,6 +16,8 @@ package struct ChildPlan: Sendable, Equatable {
     package let stage: Int
     /// What the child was configured with; when it differs, the child must be told or restarted.
     package let fingerprint: String
+    /// Sockets that are handed over to the child.
+    package var sockets: [InheritedSocket] = []
 
     package init(
         name: String,

@@ -45,6 +45,8 @@ package enum Process {
         package var standardInput: Int32?
         package var standardOutput: Int32?
         package var standardError: Int32?
+        /// Descriptors that the child keeps under their numbers, though they close in other children.
+        package var keptDescriptors: [Int32] = []
         /// Whether the child leads a process group of its own, so that terminal signals do not reach it.
         package var ownGroup = true
         /// The signal that the child gets when this process dies, nil for none.
@@ -64,17 +66,21 @@ package enum Process {
     package static func spawn(_ launch: Launch) throws(SystemError) -> Int32 {
         let arguments = CStrings([launch.path] + launch.arguments)
         let environment = CStrings(launch.environment)
-        // Safe: all strings live until the call returns, by `extendLifetime`.
+        // Safe: all strings live until the call returns, by `extendLifetime`, and so do the descriptors.
         let pid = unsafe launch.path.withCString { path in
-            var spawn = unsafe CShimLinux.apus_spawn(
-                path: path,
-                arguments: arguments.pointers,
-                environment: environment.pointers,
-                standard: (launch.standardInput ?? -1, launch.standardOutput ?? -1, launch.standardError ?? -1),
-                own_group: launch.ownGroup ? 1 : 0,
-                death_signal: launch.deathSignal?.rawValue ?? 0
-            )
-            return unsafe apus_spawn_process(&spawn)
+            unsafe launch.keptDescriptors.withUnsafeBufferPointer { kept in
+                var spawn = unsafe CShimLinux.apus_spawn(
+                    path: path,
+                    arguments: arguments.pointers,
+                    environment: environment.pointers,
+                    standard: (launch.standardInput ?? -1, launch.standardOutput ?? -1, launch.standardError ?? -1),
+                    own_group: launch.ownGroup ? 1 : 0,
+                    death_signal: launch.deathSignal?.rawValue ?? 0,
+                    kept: kept.baseAddress,
+                    kept_count: Int32(clamping: kept.count)
+                )
+                return unsafe apus_spawn_process(&spawn)
+            }
         }
         let code = errno
         extendLifetime(arguments)

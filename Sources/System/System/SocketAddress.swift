@@ -115,6 +115,16 @@ package struct SocketAddress: Sendable {
     /// True for a Unix socket.
     package var isUnix: Bool { family == AF_UNIX }
 
+    /// The path of a Unix socket in the file system; nil for other sockets.
+    package var unixPath: String? {
+        let start = MemoryLayout<sa_family_t>.size
+        guard isUnix, length > start else { return nil }
+        // Safe: `length` bytes of the address are filled, and it is within `storage`.
+        let bytes = unsafe withUnsafeBytes(of: storage) { unsafe Array($0[start..<min(Int(length), $0.count)]) }
+        let path = bytes.prefix { $0 != 0 }
+        return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
+    }
+
     /// True for 127.0.0.0/8, ::1 and Unix sockets.
     package var isLoopback: Bool {
         let host = host

@@ -51,6 +51,8 @@ final class Up {
     private(set) var configuration: Configuration
     /// The ports that were taken where the configuration leaves the choice open, by protocol.
     private var pickedPorts: [String: Int] = [:]
+    /// The sockets that systemd has opened for this instance.
+    private let activation: ActivationSockets
     /// The files of `certificate = self-signed`.
     private var ownCertificate: OwnCertificate?
     private var exitCode = ExitCode.success
@@ -63,12 +65,13 @@ final class Up {
             throw Failure(.usage, "--log-level must be error, warn, info or debug, not \"\(level)\"")
         }
         let (document, configuration) = try source.load()
+        let activation = try ActivationSockets(configuration)
         let runDirectory = arguments.runDirectory
         let lock = try RunLock(runDirectory)
         let result: Result<ExitCode, any Error>
         do {
             if let user = configuration.systemUser, Process.user == 0 { try become(user, lock) }
-            let up = try Up(source, configuration, runDirectory, level, notifications: lock.notifications)
+            let up = try Up(source, configuration, activation, runDirectory, level, lock.notifications)
             result = .success(try up.run(document))
         } catch {
             result = .failure(error)
@@ -95,12 +98,14 @@ final class Up {
     private init(
         _ source: ConfigurationSource,
         _ configuration: Configuration,
+        _ activation: ActivationSockets,
         _ runDirectory: RunDirectory,
         _ logLevel: String?,
-        notifications: String
+        _ notifications: String
     ) throws {
         self.source = source
         self.configuration = configuration
+        self.activation = activation
         self.runDirectory = runDirectory
         self.logLevel = logLevel
         loop = try EventLoop()
@@ -127,7 +132,7 @@ final class Up {
     }
 
     private func run(_ document: ConfigDocument) throws -> ExitCode {
-        let plans = try configuration.plans(programs, runDirectory, logLevel: logLevel)
+        let plans = try plans(of: configuration)
         try reservePorts()
         try takeCertificate(configuration)
         try write(document)
@@ -232,7 +237,7 @@ final class Up {
         guard rtsp.isEnabled, rtsp.workers > 1 else { return }
         var ports = rtsp.requiresEncryption ? [] : [("rtsp", rtsp.port)]
         if configuration.tls != nil { ports.append(("rtsps", rtsp.tlsPort)) }
-        for (name, port) in ports {
+        for (name, port) in ports where activation.port(name) == nil {
             // What is no address is the workers' to complain about.
             guard let address = SocketAddress(host: rtsp.listen, port: port) else { continue }
             do throws(SystemError) {
@@ -245,7 +250,11 @@ final class Up {
     }
 
     /// The keys of the ports, by protocol.
-    private static let portKeys = ["rtsp": ("rtsp", "port"), "rtsps": ("rtsp", "tls_port"), "http": ("http", "port")]
+    private static let portKeys = [
+        "rtsp": ("rtsp", "port"), "rtsps": ("rtsp", "tls_port"), "http": ("http", "port"),
+        "https": ("http", "tls_port"),
+        "websocket": ("http", "websocket_port"),
+    ]
 
     /// Makes a port that a daemon picked its own for the time that this instance runs, restarts included.
     private func keepPorts(_ listeners: [JSON]) {
@@ -286,6 +295,10 @@ final class Up {
             document.set("tls", "certificate", to: ownCertificate.certificate)
             document.set("tls", "key", to: ownCertificate.key)
         }
+        // Everybody is told the ports that are really listened on.
+        for (name, (section, key)) in Self.portKeys {
+            if let port = activation.port(name) { document.set(section, key, to: "\(port)") }
+        }
         for (name, port) in pickedPorts {
             guard let (section, key) = Self.portKeys[name], document.value(section, key) == "0" else { continue }
             document.set(section, key, to: "\(port)")
@@ -311,7 +324,8 @@ extension Up {
             for plan in supervisor.plans { tell(plan.name) }
             return []
         }
-        let plans = try new.plans(programs, runDirectory, logLevel: logLevel)
+        try activation.check(new)
+        let plans = try plans(of: new)
         try takeCertificate(new)
         do throws(SystemError) {
             try write(document)
@@ -350,7 +364,9 @@ extension Up {
 
     /// The daemons that would carry a configuration out.
     func plans(of configuration: Configuration) throws(Failure) -> [ChildPlan] {
-        try configuration.plans(programs, runDirectory, logLevel: logLevel)
+        var plans = try configuration.plans(programs, runDirectory, logLevel: logLevel)
+        for index in plans.indices { plans[index].sockets = activation.sockets(of: plans[index].name) }
+        return plans
     }
 
     /// Lets a child read its configuration again; one that cannot apply it is restarted.

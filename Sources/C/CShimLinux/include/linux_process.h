@@ -13,6 +13,9 @@ struct apus_spawn {
     int own_group;
     /// The signal the child gets when its parent dies; 0 for none.
     int death_signal;
+    /// Descriptors that the child keeps under their numbers.
+    const int *kept;
+    int kept_count;
 };
 
 /// Forks and executes; signal masks and dispositions are the defaults in the child.

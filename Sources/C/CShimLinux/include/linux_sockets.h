@@ -52,3 +52,5 @@ ssize_t apus_receive_segmented(int fd, void *data, size_t length, int *segment);
 int apus_peer_credentials(int fd, int *pid, unsigned *uid, unsigned *gid);
 /// The pending error of a socket (SO_ERROR), 0 if none.
 int apus_socket_error(int fd);
+/// 1 if the descriptor is a stream socket that listens (SO_TYPE, SO_ACCEPTCONN), else 0.
+int apus_is_stream_listener(int fd);
