@@ -21,6 +21,10 @@ package struct SourceClock: Sendable {
     package static let settling = Duration.seconds(2)
     /// Slowly is by this fraction of the time that passes: 20 ms in each second, which no ear notices.
     static let alignmentDivisor: Int64 = 50
+    /// Reports that differ by less tell the same.
+    package static let reportTolerance = Duration.milliseconds(10)
+    /// Longer than from one report to the next, which is 5 s on average and 7.5 s at most (RFC 3550 §6.2).
+    package static let doubtTime = Duration.seconds(8)
     /// Senders' reports that put two tracks further apart than this are not believed.
     package static let alignmentLimit = Duration.seconds(10)
 
@@ -33,6 +37,8 @@ package struct SourceClock: Sendable {
         var rate: Int64
         var follower = ClockFollower()
         var report: (ticks: Int64, utc: Int64)?
+        /// The first of the reports that contradict it.
+        var doubt: (ticks: Int64, utc: Int64)?
         /// What keeps the track in step with the others, in nanoseconds.
         var shift: Int64 = 0
         var shifted: Instant?
@@ -92,9 +98,38 @@ package struct SourceClock: Sendable {
     }
 
     /// Takes a sender report: at `utc`, nanoseconds of the sender's wall clock, the track's timestamp was `ticks`.
+    ///
+    /// A sender that was interrupted while it wrote a report tells of another moment than it means. So a report that
+    /// contradicts those before is believed only when `doubtTime` has passed and it still stands.
     package mutating func report(ticks: Int64, utc: Int64, track: Int = 0) {
         guard tracks.indices.contains(track) else { return }
-        tracks[track].report = (ticks, utc)
+        guard let report = tracks[track].report, !agree(report, (ticks, utc), track) else {
+            tracks[track].report = (ticks, utc)
+            tracks[track].doubt = nil
+            return
+        }
+        guard let doubt = tracks[track].doubt, agree(doubt, (ticks, utc), track) else {
+            tracks[track].doubt = (ticks, utc)
+            return
+        }
+        guard let age = difference(utc, doubt.utc), age >= 0, age < Self.doubtTime.nanoseconds else {
+            tracks[track].report = (ticks, utc)
+            tracks[track].doubt = nil
+            return
+        }
+    }
+
+    /// True if two reports of a track say nearly the same of its clock.
+    private func agree(_ one: (ticks: Int64, utc: Int64), _ other: (ticks: Int64, utc: Int64), _ track: Int) -> Bool {
+        let rate = tracks[track].rate
+        let time = Self.nanoseconds(other.ticks, rate) - Self.nanoseconds(one.ticks, rate)
+        return difference(other.utc, one.utc).map { abs($0 - time) <= Self.reportTolerance.nanoseconds } ?? false
+    }
+
+    /// How much later one time of the wall clock is than another; nil if that is absurd.
+    private func difference(_ later: Int64, _ earlier: Int64) -> Int64? {
+        let (difference, overflow) = later.subtractingReportingOverflow(earlier)
+        return overflow || abs(difference / 2) >= ClockFollower.limit ? nil : difference
     }
 
     /// How much faster than ours the sender's clock runs, in millionths; nil while that is not known.
@@ -116,6 +151,7 @@ package struct SourceClock: Sendable {
         if tracks[track].follower.observe(time, arrived) {
             // Reports from before a restart say nothing about what comes after it.
             tracks[track].report = nil
+            tracks[track].doubt = nil
             tracks[track].shift = 0
             tracks[track].began = nil
             tracks[track].newest = .min
@@ -134,8 +170,7 @@ package struct SourceClock: Sendable {
         var wanted: Int64 = 0
         for other in tracks.indices where other != track && tracks[other].follower.isRunning {
             guard let report = tracks[other].report else { continue }
-            let (since, overflow) = utc.subtractingReportingOverflow(report.utc)
-            guard !overflow, abs(since / 2) < ClockFollower.limit else { continue }
+            guard let since = difference(utc, report.utc) else { continue }
             let there = Self.nanoseconds(report.ticks, tracks[other].rate) + since
             let distance = (tracks[other].follower.instant(of: there) - own).nanoseconds
             if distance >= -Self.alignmentLimit.nanoseconds { wanted = min(wanted, distance) }

@@ -100,6 +100,28 @@ import Testing
         #expect(settled.allSatisfy { abs($0 - Self.length) < Self.length / 50 + 0.001 })
     }
 
+    @Test("a sender report that contradicts the others moves nothing until it has stood for 8 s", arguments: [-90, 90])
+    func contradiction(error: Int64) {
+        var clock = SourceClock(rates: [90_000, 48_000])
+        let utc: Int64 = 1_700_000_000_000_000_000
+        var ahead: [Double] = []
+        for number in 0..<1500 as Range<Int64> {
+            let now = number * 20_000_000
+            let arrived = Instant(nanoseconds: 1_000_000_000 + now)
+            // Each frame tells again what the newest report said: one at 5 s is wrong, and all from 15 s on say the same.
+            let isOdd = (250..<500).contains(number) || number >= 750
+            clock.report(ticks: number * 1800, utc: utc + now)
+            clock.report(ticks: number * 960, utc: utc + now + (isOdd ? error * 1_000_000 : 0), track: 1)
+            let picture = clock.instant(of: number * 1800, arrived: arrived)
+            guard let sound = clock.soundInstant(of: number * 960, track: 1, arrived: arrived) else { continue }
+            ahead.append((sound - picture).milliseconds)
+        }
+
+        // 23 s are 1150 frames.
+        #expect(ahead.prefix(1150).allSatisfy { abs($0) < 0.1 })
+        #expect(abs((ahead.last ?? 0) - Double(error)) < 0.1)
+    }
+
     @Test("frames that come twice or out of order are left out") func disorder() {
         var clock = SourceClock(rates: [8000])
         let start = Instant(nanoseconds: 1_000_000_000)
