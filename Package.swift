@@ -149,7 +149,7 @@ let package = Package(
             "apus",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor", "RTP",
-                "RTSP", "Player", "Access", "Crypto", "API", "Metrics", "Telemetry",
+                "RTSP", "Player", "Access", "Crypto", "API", "Metrics", "Telemetry", "Devices",
             ]
         ),
         program(
@@ -181,7 +181,8 @@ let package = Package(
         tests("PlayerTests", uses: ["Bytes", "Media", "Loop", "System", "SDP", "RTP", "RTSP", "Player"]),
         tests("ConfigTests", uses: ["Bytes", "Media", "Config", "RTSP", "System", "Log"]),
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
-        tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus", "API", "Metrics"]),
+        tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus", "API", "Metrics", "Devices"]),
+        tests("DevicesTests", uses: ["Bytes", "System", "Loop", "Config", "Devices"]),
         tests("SandboxTests", uses: ["Sandbox"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),

@@ -8,7 +8,7 @@ package import RTSP
 package enum SourceAddress: Sendable, Equatable {
     /// The first capture device found, else the pattern.
     case auto
-    /// A V4L2 capture device.
+    /// A V4L2 capture device: a path below `/dev/`, or what `apus devices` calls it.
     case v4l2(device: String, V4L2Request)
     /// A media file; `loops` means start again at its end.
     case file(path: String, loops: Bool)
@@ -108,8 +108,11 @@ package enum SourceAddress: Sendable, Equatable {
 
     private static func v4l2(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
         let options = try SourceOptions(rest, of: "v4l2", known: ["size", "fps", "format"])
-        guard options.path.hasPrefix("/dev/") else {
-            throw SourceAddressError("v4l2: needs a device, as in v4l2:/dev/video0")
+        guard options.path.hasPrefix("/dev/") || isDeviceID(options.path) else {
+            let hint = options.path.hasPrefix("video") ? "; write v4l2:/dev/\(options.path)" : ""
+            throw SourceAddressError(
+                "v4l2: needs a device, as in v4l2:/dev/video0, or an id that apus devices lists\(hint)"
+            )
         }
         let request = V4L2Request(
             size: try options.size(),
@@ -117,6 +120,25 @@ package enum SourceAddress: Sendable, Equatable {
             format: try options.choice("format", among: V4L2Format.self)
         )
         return .v4l2(device: options.path, request)
+    }
+
+    /// The longest id of a device, in bytes.
+    package static let maximumIDLength = 160
+
+    /// True for a text that can be a device's id: `usb-046d:0892-5A3F-if00-index0`.
+    package static func isDeviceID(_ text: String) -> Bool {
+        (1...maximumIDLength).contains(text.utf8.count) && text.utf8.allSatisfy(isIdentifier)
+            && text.utf8.dropFirst().contains(UInt8(ascii: "-"))
+    }
+
+    /// True for what ids of devices are made of.
+    package static func isIdentifier(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "-_.:@".utf8.contains(byte)
+        }
     }
 
     private static func file(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {

@@ -151,6 +151,12 @@ package enum File {
         try check("chown \(path)") { unsafe apus_give_to_user(path, user) }
     }
 
+    /// Makes a symbolic link at `path`. C: `symlink`.
+    package static func link(_ target: String, at path: String) throws(SystemError) {
+        // Safe: the call reads two NUL-terminated paths.
+        try check("symlink \(path)") { unsafe symlink(target, path) }
+    }
+
     /// The target of a symbolic link, nil if it is none. C: `readlink`.
     package static func linkTarget(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which devices capture, and when they are asked.
+
+import Synchronization
+import System
+import Testing
+
+@testable import Devices
+
+@Suite("device scanner") struct ScannerTests {
+    /// Counts how often each node is asked.
+    private final class Counter: Sendable {
+        let counts = Mutex<[String: Int]>([:])
+
+        func count(_ path: String) { counts.withLock { $0[path, default: 0] += 1 } }
+
+        var all: [Int] { counts.withLock { $0.values.sorted() } }
+    }
+
+    @Test("nodes that do not capture are left out")
+    func metadata() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, indices: [0, 1])
+        var scanner = DeviceScanner(machine.tree) { path in path.hasSuffix("1") ? .other : cameraProbe(path) }
+
+        let devices = scanner.scan()
+
+        #expect(devices.map(\.node.number) == [0])
+        #expect(devices.first?.isUsable == true)
+        #expect(devices.first?.formats == [.mjpeg])
+    }
+
+    @Test("of a device that may not be opened, its first node is listed with the reason")
+    func permission() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, indices: [0, 1])
+        var scanner = DeviceScanner(machine.tree) { _ in .failed(.permission) }
+
+        let devices = scanner.scan()
+
+        #expect(devices.map(\.node.number) == [0])
+        #expect(devices.first?.title == "HD Pro Webcam C920")
+        #expect(devices.first?.isUsable == false)
+        #expect(devices.first?.problem == .permission)
+    }
+
+    @Test("a device is asked once, and again when its node has changed")
+    func askedOnce() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0)
+        let counter = Counter()
+        var scanner = DeviceScanner(machine.tree) { path in
+            counter.count(path)
+            return cameraProbe(path)
+        }
+
+        _ = scanner.scan()
+        try machine.linkByID("late", to: 0)
+        let links = scanner.scan().map(\.node.links.count)
+        #expect(counter.all == [1])
+        #expect(links == [1])
+
+        try machine.write("\(machine.devices)/video0", "changed")
+        _ = scanner.scan()
+        #expect(counter.all == [2])
+        _ = scanner.scan(anew: true)
+        #expect(counter.all == [3])
+    }
+
+    @Test("a device that cannot be used yet, and a virtual one, are asked each time")
+    func askedAgain() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0)
+        try machine.plugVirtual(1, name: "loop")
+        let counter = Counter()
+        var scanner = DeviceScanner(machine.tree) { path in
+            counter.count(path)
+            return path.hasSuffix("0") ? .failed(.permission) : cameraProbe(path)
+        }
+
+        _ = scanner.scan()
+        _ = scanner.scan()
+
+        #expect(counter.all == [2, 2])
+    }
+
+    @Test("the source of a device is its link by id, else its own id")
+    func sources() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, port: "1-1", serial: "A")
+        try machine.plugUSB(1, port: "1-2", serial: "B")
+        try machine.linkByID("usb-B-index0", to: 1)
+        var scanner = DeviceScanner(machine.tree, ask: cameraProbe)
+
+        let sources = scanner.scan().map(\.source)
+
+        #expect(
+            sources == ["v4l2:usb-046d:0892-A-if00-index0", "v4l2:\(machine.devices)/v4l/by-id/usb-B-index0"]
+        )
+    }
+
+    @Test("simulated devices are plugged in and unplugged by files, and stand in while there is no video at all")
+    func simulated() throws {
+        let machine = try FakeMachine()
+        let asked = Simulation(directory: "\(machine.root)/run/simulated", isStandIn: false)
+        let standIn = Simulation(directory: "\(machine.root)/run/simulated", isStandIn: true)
+        try asked.plug(2, as: 40)
+
+        #expect(asked.devices(hasVideo: true).map(\.id) == ["simulated-2"])
+        #expect(asked.devices(hasVideo: true).map(\.node.path) == ["simulated:40"])
+        #expect(asked.has("simulated-2") && !asked.has("simulated-1") && !asked.has("simulated-02"))
+        #expect(standIn.devices(hasVideo: false).count == 1)
+        #expect(standIn.devices(hasVideo: true).isEmpty)
+
+        let before = asked.stamp("simulated-2")
+        #expect(asked.unplug(2))
+        #expect(asked.stamp("simulated-2") == nil)
+        try asked.plug(2, as: 41)
+        #expect(asked.stamp("simulated-2") != before)
+        #expect(asked.devices(hasVideo: true).map(\.node.path) == ["simulated:41"])
+    }
+
+    @Test("numbers out of range name no simulated device", arguments: ["simulated-0", "simulated-9", "simulated-x"])
+    func simulatedNumbers(id: String) {
+        #expect(Simulation(directory: "/nowhere", isStandIn: false).number(of: id) == nil)
+    }
+}
