@@ -18,7 +18,9 @@ import System
 final class VideoService {
     let context: DaemonContext
     let camera: CameraConfiguration
-    private let address: SourceAddress
+    private var address: SourceAddress
+    /// The address as the configuration has it.
+    private var sourceText: String
     private let log: Logger
     private(set) var session: CaptureSession?
     let board: ControlBoard
@@ -48,6 +50,7 @@ final class VideoService {
         log = context.log
         guard let camera = context.camera else { throw Failure(.usage, "no camera is configured") }
         self.camera = camera
+        sourceText = camera.source
         board = ControlBoard(configured: camera.controls)
         do throws(SourceAddressError) {
             address = try SourceAddress(parsing: camera.source)
@@ -173,6 +176,9 @@ final class VideoService {
             address: address,
             target: target,
             events: events,
+            devices: DeviceFinder(
+                simulation: Simulation(directory: context.runDirectory.simulated, isStandIn: false)
+            ),
             ring: { [context, camera] stream in context.runDirectory.ring(camera.name, stream) },
             agent: "Apus/\(apusVersion)",
             board: board
@@ -357,7 +363,7 @@ final class VideoService {
 
     /// Takes over what may change while running; false if something else changed.
     private func reload(_ new: Configuration) -> Bool {
-        guard let changed = new.camera(camera.name), changed.source == camera.source, changed.encoder == camera.encoder,
+        guard let changed = new.camera(camera.name), let source = newSource(changed.source), changed.encoder == camera.encoder,
             changed.isOnDemand == camera.isOnDemand, changed.slateDelay == camera.slateDelay,
             (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
             (changed.jpeg == nil) == (camera.jpeg == nil), changed.audio == camera.audio
@@ -378,7 +384,24 @@ final class VideoService {
         }
         if let next = changed.jpeg { jpeg?.reconfigure(next) }
         reconfigureControls(changed.controls)
+        if source != address { move(to: source) }
+        sourceText = changed.source
         return true
+    }
+
+    /// The source to go over to while the streams go on; nil if it takes a new process.
+    private func newSource(_ text: String) -> SourceAddress? {
+        if text == sourceText { return address }
+        guard let new = try? SourceAddress(parsing: text), address.isOfDevices, new.isOfDevices else { return nil }
+        return new
+    }
+
+    private func move(to source: SourceAddress) {
+        log.info("source changed", ["from": address, "to": source])
+        address = source
+        for stream in video { stream.breakContinuity() }
+        jpeg?.breakContinuity()
+        session?.move(to: source)
     }
 
     private var status: [JSON.Member] {

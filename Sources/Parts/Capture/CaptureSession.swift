@@ -70,7 +70,8 @@ package final class CaptureSession {
     package private(set) var losses: UInt64 = 0
 
     private let loop: EventLoop
-    private let address: SourceAddress
+    private var address: SourceAddress
+    private let devices: DeviceFinder
     private let target: CaptureTarget
     private let events: CaptureEvents
     private let standardInput: Int32
@@ -84,15 +85,21 @@ package final class CaptureSession {
     private var isDiscontinuous = false
     private let pulled = PullMemory()
     private let board: ControlBoard
+    private var watcher: DeviceWatcher?
+    /// The device that `auto` has found; it is the camera's from then on.
+    private var found: String?
+    /// The simulated device that is open.
+    private var simulated: DeviceFinder.Found?
 
-    /// Makes a session that has not started; `standardInput` is what `stdin:` reads from, `ring` tells the socket of each
-    /// of the camera's rings, `agent` is how this program is called in front of servers, and `board` has the values that
-    /// the camera's controls are to have.
+    /// Makes a session that has not started; `devices` finds what the address names, `standardInput` is what `stdin:`
+    /// reads from, `ring` tells the socket of each of the camera's rings, `agent` is how this program is called in front
+    /// of servers, and `board` has the values that the camera's controls are to have.
     package init(
         loop: EventLoop,
         address: SourceAddress,
         target: CaptureTarget,
         events: CaptureEvents,
+        devices: DeviceFinder = DeviceFinder(),
         standardInput: Int32 = 0,
         ring: @escaping (String) -> String = { $0 },
         agent: String = "Apus",
@@ -102,6 +109,7 @@ package final class CaptureSession {
         self.address = address
         self.target = target
         self.events = events
+        self.devices = devices
         self.standardInput = standardInput
         self.ring = ring
         self.agent = agent
@@ -109,10 +117,27 @@ package final class CaptureSession {
     }
 
     /// Starts the source; if that fails, it is tried again until `stop()`.
-    package func start() { open() }
+    package func start() {
+        watchDevices()
+        open()
+    }
+
+    /// Goes over to another source on the same timeline.
+    package func move(to address: SourceAddress) {
+        stop()
+        self.address = address
+        found = nil
+        backoff = Backoff()
+        isDiscontinuous = true
+        timeline.breakOff()
+        start()
+    }
 
     /// Stops the source for good.
     package func stop() {
+        watcher?.stop()
+        watcher = nil
+        simulated = nil
         retry?.cancel()
         source?.stop()
         source = nil
@@ -164,7 +189,12 @@ package final class CaptureSession {
     // MARK: Life
 
     private func open() {
-        let source = makeSource()
+        let source: any Source
+        do throws(CaptureError) {
+            source = try makeSource()
+        } catch {
+            return lost(error)
+        }
         self.source = source
         source.wantsPictures = wantsPictures
         let output = SourceOutput(
@@ -219,26 +249,14 @@ package final class CaptureSession {
         events.state(new)
     }
 
-    private func makeSource() -> any Source {
+    private func makeSource() throws(CaptureError) -> any Source {
         switch address {
         case .auto:
-            // Looked for at each start: a camera may have been plugged in meanwhile.
-            guard let device = V4L2Device.firstCamera() else { return makePattern(nil, nil) }
-            return V4L2Source(
-                loop: loop,
-                path: device,
-                request: .init(),
-                target: target.size,
-                frameRate: target.frameRate
-            )
-        case .v4l2(let device, let request):
-            return V4L2Source(
-                loop: loop,
-                path: device,
-                request: request,
-                target: target.size,
-                frameRate: target.frameRate
-            )
+            // Looked for until one was found: a camera may have been plugged in meanwhile.
+            if found == nil { found = firstDevice() }
+            guard let found else { return makePattern(nil, nil) }
+            return try makeDeviceSource(found, .init())
+        case .v4l2(let device, let request): return try makeDeviceSource(device, request)
         case .file(let path, let loops): return FileSource(loop: loop, path: path, loops: loops)
         case .stdin(let codec): return PipeSource(loop: loop, descriptor: standardInput, codec: codec)
         case .pattern(let size, let frameRate): return makePattern(size, frameRate)
@@ -248,12 +266,94 @@ package final class CaptureSession {
         }
     }
 
-    private func makePattern(_ size: PictureSize?, _ frameRate: Int?) -> PatternSource {
+    /// The device that a path or an id stands for now.
+    private func makeDeviceSource(
+        _ device: String,
+        _ request: SourceAddress.V4L2Request
+    ) throws(CaptureError) -> any Source {
+        let place = try devices.find(device)
+        switch place {
+        case .node(let path):
+            return V4L2Source(
+                loop: loop,
+                path: path,
+                request: request,
+                target: target.size,
+                frameRate: target.frameRate
+            )
+        case .simulated(let id, _):
+            simulated = place
+            return makePattern(request.size, request.frameRate, device: "\(id), a simulated camera")
+        }
+    }
+
+    private func makePattern(
+        _ size: PictureSize?,
+        _ frameRate: Int?,
+        device: String = "test pattern"
+    ) -> PatternSource {
         PatternSource(
             loop: loop,
             size: size ?? target.size,
             frameRate: frameRate ?? target.frameRate,
-            name: target.name
+            name: target.name,
+            device: device
         )
+    }
+}
+
+// MARK: Devices that come and go
+
+extension CaptureSession {
+    /// The id of the first device that can be used; nil if there is none.
+    private func firstDevice() -> String? {
+        var scanner = DeviceScanner(devices.tree, simulation: devices.simulation)
+        return scanner.scan().first(where: \.isUsable)?.id
+    }
+
+    private func watchDevices() {
+        switch address {
+        case .auto, .v4l2: break
+        default: return
+        }
+        let directories = devices.simulation.map { [$0.directory] } ?? []
+        watcher = DeviceWatcher(loop, devices.tree, directories: directories) { [unowned self] in lookAtDevices() }
+    }
+
+    /// Something has come or gone: a source that is lost need not wait any longer for its next try.
+    private func lookAtDevices() {
+        if let simulated {
+            guard case .simulated(let id, _) = simulated, (try? devices.find(id)) != simulated else { return }
+            self.simulated = nil
+            source?.stop()
+            lost(CaptureError("\(id) was unplugged"))
+        } else if address == .auto, found == nil {
+            // The pattern, until there is a device.
+            guard let device = firstDevice() else { return }
+            source?.stop()
+            source = nil
+            isDiscontinuous = true
+            timeline.breakOff()
+            found = device
+            open()
+        } else if case .lost = state, source == nil, isThere {
+            retry?.cancel()
+            open()
+        }
+    }
+
+    /// True if what the address names can be tried.
+    private var isThere: Bool {
+        switch address {
+        case .v4l2(let device, _): isThere(device)
+        case .auto: found.map { isThere($0) } ?? false
+        default: false
+        }
+    }
+
+    private func isThere(_ device: String) -> Bool {
+        guard let place = try? devices.find(device) else { return false }
+        guard case .node(let path) = place else { return true }
+        return File.exists(path)
     }
 }

@@ -49,6 +49,14 @@ package enum SourceAddress: Sendable, Equatable {
         }
     }
 
+    /// True for sources that need the same of the system, so that one process can go over from one to another.
+    package var isOfDevices: Bool {
+        switch self {
+        case .auto, .v4l2, .pattern: true
+        case .file, .stdin, .publish, .rtsp: false
+        }
+    }
+
     /// The schemes that are known, but that no code answers yet.
     package static let plannedSchemes = ["cvmmap"]
     /// The longest source string taken.

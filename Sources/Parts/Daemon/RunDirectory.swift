@@ -33,6 +33,8 @@ package struct RunDirectory: Sendable, Equatable {
     package var configuration: String { path + "/apus.conf" }
     /// Locked by the supervisor while it runs; holds its process id.
     package var lock: String { path + "/lock" }
+    /// The simulated devices that are plugged in; see `Simulation`.
+    package var simulated: String { path + "/simulated" }
     /// Where daemons tell the supervisor that they are ready.
     package var notify: String { path + "/notify.sock" }
 

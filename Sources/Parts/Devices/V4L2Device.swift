@@ -265,21 +265,4 @@ package import System
         let place = error.call.contains(path) ? path : "\(path): \(error.call)"
         return CaptureError("\(place): \(error.reason)\(remedy)")
     }
-
-    /// The device nodes of this machine in the kernel's order.
-    package static func nodes() -> [String] {
-        let names = (try? File.list("/dev")) ?? []
-        return names.compactMap { name -> Int? in name.hasPrefix("video") ? Int(name.dropFirst(5)) : nil }
-            .sorted()
-            .map { "/dev/video\($0)" }
-    }
-
-    /// The first node that captures in a format taken here; nil if there is none.
-    package static func firstCamera() -> String? {
-        nodes()
-            .first { path in
-                guard let device = try? V4L2Device(path: path) else { return false }
-                return device.modes().contains { V4L2Format(fourCC: $0.fourCC) != nil }
-            }
-    }
 }

@@ -15,6 +15,8 @@ final class PatternSource: ControlledSource {
     private let size: PictureSize
     private let frameRate: Int
     private let name: String
+    /// What it stands in for, in the status.
+    private let device: String
     private var painter: PatternPainter?
     private var output: SourceOutput?
     private var timer: LoopTimer?
@@ -25,11 +27,12 @@ final class PatternSource: ControlledSource {
     private var painted: (at: Instant, way: Double) = (.zero, 0)
     var wantsPictures = true
 
-    init(loop: EventLoop, size: PictureSize, frameRate: Int, name: String) {
+    init(loop: EventLoop, size: PictureSize, frameRate: Int, name: String, device: String = "test pattern") {
         self.loop = loop
         self.size = size
         self.frameRate = frameRate
         self.name = name
+        self.device = device
     }
 
     func start(_ output: SourceOutput) throws(CaptureError) {
@@ -41,7 +44,7 @@ final class PatternSource: ControlledSource {
         self.output = output
         began = loop.now
         painted = (began, 0)
-        output.live(CaptureFormat(codec: nil, size: size, frameRate: Rational(UInt32(frameRate)), name: "test pattern"))
+        output.live(CaptureFormat(codec: nil, size: size, frameRate: Rational(UInt32(frameRate)), name: device))
         schedule()
     }
 
