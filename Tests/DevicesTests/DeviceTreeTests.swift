@@ -21,7 +21,8 @@ import Testing
         #expect(nodes.first?.usb?.speed == "480")
         #expect(nodes.first?.name == "HD Pro Webcam C920")
         #expect(
-            nodes.map(\.links.count) == [1, 0] && nodes[0].links[0].hasSuffix("/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_5A3F77-video-index0")
+            nodes.map(\.links.count) == [1, 0]
+                && nodes[0].links[0].hasSuffix("/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_5A3F77-video-index0")
         )
     }
 
@@ -40,7 +41,10 @@ import Testing
         #expect(after.first?.identity.location == "2-3")
     }
 
-    @Test("a camera without a serial number of its own is told by its port", arguments: [nil, "", "0000", "...", "\u{1}\u{2}"])
+    @Test(
+        "a camera without a serial number of its own is told by its port",
+        arguments: [nil, "", "0000", "...", "\u{1}\u{2}"]
+    )
     func withoutSerial(serial: String?) throws {
         let machine = try FakeMachine()
         try machine.plugUSB(0, serial: serial)

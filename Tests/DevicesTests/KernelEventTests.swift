@@ -46,12 +46,16 @@ import Testing
         #expect(!event.isAboutVideo && event.node.isEmpty)
     }
 
-    @Test("what is not the kernel's is refused", arguments: [
-        "", "\0", "add", "add@/x", "add@/x\0", "libudev\0\u{FE}\u{ED}\u{CA}\u{FE}", "add@/x\0ACTION=remove\0DEVPATH=/x\0",
-        "add@/x\0ACTION=add\0DEVPATH=/y\0", "add@x\0ACTION=add\0DEVPATH=x\0", "@/x\0ACTION=\0DEVPATH=/x\0",
-        "add@/x\0ACTION=add\0DEVPATH=/x\0nonsense\0", "add@/x\0ACTION=add\0DEVPATH=/x\0=value\0",
-        "add@/x\0ACTION=add\0ACTION=add\0DEVPATH=/x\0", "add@/x\0ACTION=add\0DEVPATH=/x\0SUBSYSTEM=video4linux",
-    ])
+    @Test(
+        "what is not the kernel's is refused",
+        arguments: [
+            "", "\0", "add", "add@/x", "add@/x\0", "libudev\0\u{FE}\u{ED}\u{CA}\u{FE}",
+            "add@/x\0ACTION=remove\0DEVPATH=/x\0",
+            "add@/x\0ACTION=add\0DEVPATH=/y\0", "add@x\0ACTION=add\0DEVPATH=x\0", "@/x\0ACTION=\0DEVPATH=/x\0",
+            "add@/x\0ACTION=add\0DEVPATH=/x\0nonsense\0", "add@/x\0ACTION=add\0DEVPATH=/x\0=value\0",
+            "add@/x\0ACTION=add\0ACTION=add\0DEVPATH=/x\0", "add@/x\0ACTION=add\0DEVPATH=/x\0SUBSYSTEM=video4linux",
+        ]
+    )
     func refused(text: String) {
         #expect(problem(text) != nil)
     }
@@ -69,7 +73,8 @@ import Testing
     func limits() {
         let start = "add@/x\0ACTION=add\0DEVPATH=/x\0"
         let most = start + (0..<(KernelEvent.maximumFields - 2)).map { "K\($0)=v\0" }.joined()
-        let longest = start + "K=" + String(repeating: "v", count: KernelEvent.maximumLength - start.utf8.count - 3) + "\0"
+        let longest =
+            start + "K=" + String(repeating: "v", count: KernelEvent.maximumLength - start.utf8.count - 3) + "\0"
 
         #expect(problem(most) == nil)
         #expect(problem(most + "L=v\0") == .limit(field: "fields", limit: KernelEvent.maximumFields))

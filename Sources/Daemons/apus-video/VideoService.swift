@@ -363,7 +363,8 @@ final class VideoService {
 
     /// Takes over what may change while running; false if something else changed.
     private func reload(_ new: Configuration) -> Bool {
-        guard let changed = new.camera(camera.name), let source = newSource(changed.source), changed.encoder == camera.encoder,
+        guard let changed = new.camera(camera.name), let source = newSource(changed.source),
+            changed.encoder == camera.encoder,
             changed.isOnDemand == camera.isOnDemand, changed.slateDelay == camera.slateDelay,
             (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
             (changed.jpeg == nil) == (camera.jpeg == nil), changed.audio == camera.audio

@@ -88,7 +88,9 @@ enum DevicesCommand {
         if let usb = device["usb"] {
             let serial = usb.text("serial").isEmpty ? "" : ", serial number \(usb.text("serial"))"
             let speed = usb.text("speed").isEmpty ? "" : " at \(usb.text("speed")) Mbit/s"
-            table.append(["USB", "\(usb.text("vendor")):\(usb.text("product")), port \(usb.text("port"))\(speed)\(serial)"])
+            table.append([
+                "USB", "\(usb.text("vendor")):\(usb.text("product")), port \(usb.text("port"))\(speed)\(serial)",
+            ])
         }
         if let input = device["input"] {
             table.append(["input", input.text("name") + (input["state"]?.string.map { ", \($0)" } ?? "")])

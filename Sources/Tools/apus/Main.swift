@@ -35,7 +35,8 @@ struct Main {
             """,
         [
             Up.command, Status.command, Figures.memoryCommand, Figures.cpuCommand, Ctl.command, ConfigCommand.command,
-            UserCommand.command, ShareCommand.command, RingCommand.command, DevicesCommand.command, Latency.command, exitCodes, reference,
+            UserCommand.command, ShareCommand.command, RingCommand.command, DevicesCommand.command, Latency.command,
+            exitCodes, reference,
             version,
         ]
     )

@@ -65,6 +65,7 @@ extension DeviceFormat {
         var result: [DeviceSize] = []
         for index in 0..<limit {
             var found = apus_v4l2_sizes()
+            // Safe: the call fills in a structure of ours.
             guard unsafe apus_v4l2_sizes_at(fd, fourCC, index, &found) == 0 else { break }
             let smallest = PictureSize(width: Int(found.min_width), height: Int(found.min_height))
             let (rates, isRange) = rates(fd, fourCC, found.min_width, found.min_height)
@@ -86,6 +87,7 @@ extension DeviceFormat {
         var rates: [Double] = []
         for index in 0..<limit {
             var found = apus_v4l2_intervals()
+            // Safe: the call fills in a structure of ours.
             guard unsafe apus_v4l2_intervals_at(fd, fourCC, width, height, index, &found) == 0 else { break }
             let highest = rate(found.shortest_numerator, found.shortest_denominator)
             if found.is_range != 0 {
