@@ -66,6 +66,12 @@ int apus_v4l2_interval_at(
     return 0;
 }
 
+/* Left to its default, the range is full in JPEG's colour space (V4L2_MAP_QUANTIZATION_DEFAULT), and of grey. */
+static uint32_t is_full_range(uint32_t fourcc, uint32_t colorspace, uint32_t quantization) {
+    if (quantization != V4L2_QUANTIZATION_DEFAULT) return quantization == V4L2_QUANTIZATION_FULL_RANGE;
+    return colorspace == V4L2_COLORSPACE_JPEG || fourcc == V4L2_PIX_FMT_GREY;
+}
+
 int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format) {
     struct v4l2_format wanted = {.type = type};
     if (type == V4L2_BUF_TYPE_VIDEO_CAPTURE) {
@@ -73,8 +79,8 @@ int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format)
         *pixels = (struct v4l2_pix_format){.width = format->width, .height = format->height, .field = V4L2_FIELD_ANY};
         pixels->pixelformat = format->fourcc;
         if (retry(fd, VIDIOC_S_FMT, &wanted) < 0) return -1;
-        *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height,
-                                            pixels->quantization == V4L2_QUANTIZATION_FULL_RANGE, 1,
+        const uint32_t is_full = is_full_range(pixels->pixelformat, pixels->colorspace, pixels->quantization);
+        *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height, is_full, 1,
                                             {pixels->bytesperline, 0, 0}};
         return 0;
     }
@@ -83,8 +89,9 @@ int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format)
     pixels->pixelformat = format->fourcc;
     if (retry(fd, VIDIOC_S_FMT, &wanted) < 0) return -1;
     if (pixels->num_planes < 1 || pixels->num_planes > apus_v4l2_planes) return errno = EINVAL, -1;
-    *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height,
-                                        pixels->quantization == V4L2_QUANTIZATION_FULL_RANGE, pixels->num_planes, {0}};
+    const uint32_t is_full = is_full_range(pixels->pixelformat, pixels->colorspace, pixels->quantization);
+    *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height, is_full,
+                                        pixels->num_planes, {0}};
     for (int plane = 0; plane < pixels->num_planes; plane++)
         format->stride[plane] = pixels->plane_fmt[plane].bytesperline;
     return 0;
