@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from . import machine
+from . import fixtures, machine
 
 
 def main():
@@ -29,7 +29,9 @@ def main():
         return 1
     try:
         version = machine.prepare()
-    except subprocess.CalledProcessError:
+        fixtures.make(version)
+    except subprocess.CalledProcessError as error:
+        print(f"kernel: {error}", file=sys.stderr)
         return 1
     command = f"cd {shlex.quote(str(machine.ROOT))} && export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin && "
     if options.shell:
@@ -46,12 +48,11 @@ def main():
 
 def make_plan(version, programs, text):
     """What the machine is told; looking for modules there would take it long."""
-    modules = {"vivid": machine.in_order(["vivid"], version), "v4l2loopback": machine.in_order(["videodev"], version)}
-    modules["v4l2loopback"].append(machine.FOLDER / "v4l2loopback.ko")
+    modules = {name: machine.in_order([name], version) for name in ["vivid", "vhci-hcd", "uvcvideo"]}
+    modules["v4l2loopback"] = machine.in_order(["videodev"], version) + [machine.FOLDER / "v4l2loopback.ko"]
     return {
         "programs": str(programs),
         "folder": str(machine.FOLDER),
-        "loopback": str(machine.FOLDER / "v4l2loopback.ko"),
         "modules": {name: [str(path) for path in paths] for name, paths in modules.items()},
         "text": text,
     }

@@ -1,32 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 # The machine's drivers: loading them, finding their devices, taking devices away and giving them back.
 
-import fcntl
 import glob
 import os
 import pathlib
-import struct
 import subprocess
-import time
 
 
 class Drivers:
     """The kernel's modules, whose files the host has put in order."""
 
-    def __init__(self, folder, loopback, order):
+    def __init__(self, folder, order):
+        self.folder = folder
         self.busybox = str(pathlib.Path(folder) / "files/bin/busybox")
-        self.loopback = loopback
         self.order = order
 
     def load(self, name, *options):
+        """Loads a module with all that it needs; the options are its own."""
         for path in self.order[name]:
             own = options if pathlib.Path(path).stem == name else ()
             done = subprocess.run([self.busybox, "insmod", path, *own], capture_output=True, text=True, check=False)
             if done.returncode != 0 and "File exists" not in done.stderr:
                 raise AssertionError(f"insmod {path}: {done.stderr.strip()}")
 
+    def load_vivid(self, webcams, multiplanar=0, hdmi=0):
+        """So many cameras with planes in one memory, then such with several, then capture boards with a signal."""
+        count = webcams + multiplanar + hdmi
+        self.load(
+            "vivid",
+            f"n_devs={count}",
+            f"node_types={','.join(['0x1'] * count)}",
+            f"num_inputs={','.join(['1'] * count)}",
+            f"input_types={','.join(['0x0'] * (webcams + multiplanar) + ['0x3'] * hdmi)}",
+            f"multiplanar={','.join(['1'] * webcams + ['2'] * multiplanar + ['1'] * hdmi)}",
+        )
+
     def unload(self, name):
-        subprocess.run([self.busybox, "rmmod", name], check=True)
+        done = subprocess.run([self.busybox, "rmmod", name], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"rmmod {name}: {done.stderr.strip()}")
 
 
 def cameras(card="vivid"):
@@ -54,13 +66,13 @@ def bind(place):
 
 
 def control(node, **values):
-    """Sets controls by v4l2-ctl: somebody else's program."""
+    """Sets controls by v4l2-ctl: somebody else's program. A name that the device has not is an error."""
     text = ",".join(f"{name}={value}" for name, value in values.items())
-    done = subprocess.run(["v4l2-ctl", "-d", node, "-c", text], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(["v4l2-ctl", "-d", node, "-c", text], capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0 or done.stderr.strip():
         raise AssertionError(f"v4l2-ctl -c {text}: {done.stdout}{done.stderr}")
 
 
 def read_control(node, name):
-    done = subprocess.run(["v4l2-ctl", "-d", node, "-C", name], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(["v4l2-ctl", "-d", node, "-C", name], capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.split(":", 1)[1].strip()

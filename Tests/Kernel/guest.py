@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs in the machine: loads the drivers and runs the tests, each line of the result as it comes.
+# Runs in the machine: the test modules in order, each line of the result as it comes, the figures at the end.
 
+import importlib
 import json
 import os
 import pathlib
@@ -11,7 +12,9 @@ import unittest
 
 from Tests.Interop import settings
 
-from . import devices
+from . import devices, suite
+
+MODULES = ["test_formats", "test_usb", "test_cameras"]
 
 
 class Lines(unittest.TestResult):
@@ -22,7 +25,9 @@ class Lines(unittest.TestResult):
         self.began = time.monotonic()
 
     def say(self, word, test, text=""):
-        print(f"{word} {test.id().split('.', 2)[-1]} ({time.monotonic() - self.began:.1f} s){text}", flush=True)
+        took = time.monotonic() - getattr(self, "began", time.monotonic())
+        name = test.id().removeprefix(f"{__package__}.")
+        print(f"{word} {name} ({took:.1f} s, at {uptime():.0f} s){text}", flush=True)
 
     def addSuccess(self, test):
         self.say("ok  ", test)
@@ -33,7 +38,6 @@ class Lines(unittest.TestResult):
 
     def addError(self, test, error):
         super().addError(test, error)
-        self.began = getattr(self, "began", time.monotonic())
         self.say("FAIL", test, "\n" + "".join(traceback.format_exception(*error)))
 
     def addSkip(self, test, reason):
@@ -46,33 +50,31 @@ class Lines(unittest.TestResult):
             self.say("FAIL", subtest, "\n" + "".join(traceback.format_exception(*error)[-1:]))
 
 
+def uptime():
+    return float(pathlib.Path("/proc/uptime").read_text().split()[0])
+
+
 def main():
     plan = json.loads(pathlib.Path(sys.argv[1]).read_text())
     os.environ["CI"] = "true"
     settings.PROGRAMS = pathlib.Path(plan["programs"])
-    drivers = devices.Drivers(plan["folder"], plan["loopback"], plan["modules"])
-    with open("/proc/uptime", encoding="ascii") as file:
-        print(f"booted in {file.read().split()[0]} s", flush=True)
-    # Two cameras with planes in one buffer, and in several; a capture board whose signal may fail.
-    drivers.load("vivid", "n_devs=3", "node_types=0x1,0x1,0x1", "num_inputs=1,1,1", "input_types=0x0,0x0,0x3",
-                 "multiplanar=1,2,1", "allocators=0,0,0")
-    print(f"vivid: {' '.join(devices.cameras())}", flush=True)
-    from . import test_cameras
-
-    test_cameras.DRIVERS = drivers
-    result = Lines()
-    loader = unittest.TestLoader()
-    suite = unittest.TestSuite()
-    for group in loader.loadTestsFromModule(test_cameras):
-        for test in group:
-            if any(word in test.id() for word in plan["text"].split(",")):
-                suite.addTest(test)
-    if suite.countTestCases() == 0:
+    print(f"booted in {uptime():.1f} s", flush=True)
+    drivers = devices.Drivers(plan["folder"], plan["modules"])
+    words = plan["text"].split(",")
+    tests = unittest.TestSuite()
+    for name in MODULES:
+        module = importlib.import_module(f".{name}", __package__)
+        module.DRIVERS = drivers
+        for group in unittest.TestLoader().loadTestsFromModule(module):
+            tests.addTests(test for test in group if any(word in test.id() for word in words))
+    if tests.countTestCases() == 0:
         print("no test has that in its name")
         return 1
-    suite.run(result)
+    result = Lines()
+    tests.run(result)
+    suite.print_report()
     failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun} tests, {failed} failures", flush=True)
+    print(f"{result.testsRun} tests, {failed} failures, {uptime():.0f} s", flush=True)
     return 1 if failed else 0
 
 

@@ -99,7 +99,7 @@ def boot(version, command, timeout, on_line, memory=1536, processors=2):
     console = FOLDER / "console.log"
     qemu = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
     qemu += ["-smp", str(processors), "-m", str(memory)]
-    qemu += ["-kernel", FOLDER / f"files/boot/vmlinuz-{version}", "-initrd", initramfs, "-nographic", "-no-reboot"]
+    qemu += ["-kernel", FOLDER / "vmlinux", "-initrd", initramfs, "-nographic", "-no-reboot"]
     # edd=off: the BIOS call hangs under emulation; mitigations cost time and protect nothing here.
     qemu += ["-append", "console=ttyS0 edd=off quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on"]
     qemu += ["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"]

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the host makes for the machine: the kernel's image unpacked, colour bars in each coding, the floor program.
+
+import lzma
+import subprocess
+
+from . import machine
+
+# RTP tells the sides of a JPEG in eights.
+CODINGS = {
+    # The Huffman tables that cameras use, the only ones that RTP can carry.
+    "mjpeg": ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-huffman", "default", "-q:v", "3", "-f", "mjpeg"],
+    "h264": ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-profile:v", "main", "-g", "10", "-f", "h264"],
+    "hevc": ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-x265-params", "log-level=none:keyint=10:aud=1", "-f", "hevc"],
+}
+
+
+def make(version):
+    """Makes what is missing; it takes a few seconds once."""
+    image = machine.FOLDER / "vmlinux"
+    packed = machine.FOLDER / f"files/boot/vmlinuz-{version}"
+    if is_older(image, packed):
+        image.write_bytes(unpack(packed.read_bytes()))
+    for name, options in CODINGS.items():
+        path = machine.FOLDER / f"bars.{name}"
+        if not path.exists():
+            command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "pal100bars=size=320x192:rate=10"]
+            subprocess.run([*command, "-t", "2", *options, "-y", path], check=True)
+    source = machine.ROOT / "Tests/Kernel/floor.c"
+    program = machine.FOLDER / "floor"
+    if is_older(program, source):
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source], check=True)
+
+
+def is_older(path, source):
+    return not path.exists() or path.stat().st_mtime < source.stat().st_mtime
+
+
+def unpack(packed):
+    """The kernel out of its own unpacker, which takes many seconds under emulation."""
+    place = packed.find(b"\xfd7zXZ\0")
+    while place >= 0:
+        try:
+            image = lzma.LZMADecompressor().decompress(packed[place:])
+        except lzma.LZMAError:
+            image = b""
+        if image.startswith(b"\x7fELF"):
+            return image
+        place = packed.find(b"\xfd7zXZ\0", place + 1)
+    raise SystemExit("kernel: the image is not packed by xz")
