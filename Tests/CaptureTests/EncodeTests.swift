@@ -37,6 +37,37 @@ import Testing
         #expect(results.map(\.1).min() ?? 0 > 30)
     }
 
+    @Test("a machine begins with what it can do: more threads, then less work, for more pixels and for smaller cores")
+    func machine() {
+        func effort(_ cores: Int, small: Bool, _ height: Int, fps: UInt32 = 30, _ codec: Codec = .h264) -> EncoderEffort
+        {
+            EncoderMachine(cores: cores, isSmall: small)
+                .effort(
+                    EncoderSettings(
+                        codec: codec,
+                        width: height * 16 / 9,
+                        height: height,
+                        frameRate: Rational(fps),
+                        bitrate: 4_000_000,
+                        gop: 60
+                    )
+                )
+        }
+        // A Raspberry Pi 5.
+        #expect(EncoderMachine(cores: 4, isSmall: true).threads == 3)
+        #expect(effort(4, small: true, 720) == .normal)
+        #expect(effort(4, small: true, 1080) == .threaded)
+        #expect(effort(4, small: true, 1080, fps: 60) == .least)
+        #expect(effort(4, small: true, 720, .h265) == .least)
+        // A PC.
+        #expect(effort(8, small: false, 1080) == .normal)
+        #expect(effort(8, small: false, 2160) == .threaded)
+        #expect(effort(2, small: false, 2160) == .least)
+        #expect(EncoderMachine(cores: 32, isSmall: false).threads == 4)
+        #expect(EncoderMachine(cores: 1, isSmall: false).threads == 1)
+        #expect(EncoderMachine(cores: 0, isSmall: false).threads == 1)
+    }
+
     @Test("any effort makes one unit for each picture", arguments: EncoderEffort.allCases)
     func efforts(effort: EncoderEffort) throws {
         var settings = Self.settings

@@ -42,6 +42,7 @@ final class VideoStream {
     private var scaler = Scaler()
     private var pool = PicturePool()
     private var gate = FrameGate()
+    /// What has turned out to be needed; the machine may ask for more from the start.
     private var effort = EncoderEffort.normal
     private var load = EncoderLoad()
     private(set) var statistics = StreamStatistics()
@@ -291,16 +292,17 @@ final class VideoStream {
         let rate = frameRate
         let size = configuration.size
         let gop = gopOverride ?? configuration.gop
-        return EncoderSettings(
+        var settings = EncoderSettings(
             codec: configuration.codec == .h265 ? .h265 : .h264,
             width: size.map { Int($0.width) } ?? picture.width & ~1,
             height: size.map { Int($0.height) } ?? picture.height & ~1,
             frameRate: rate,
             bitrate: relief.lowered(bitrate: bitrateOverride ?? configuration.bitrate),
             gop: max(1, Int((gop.seconds * rate.value).rounded())),
-            range: picture.range,
-            effort: effort
+            range: picture.range
         )
+        settings.effort = max(effort, EncoderMachine.present.effort(settings))
+        return settings
     }
 
     private func readyEncoder(_ settings: EncoderSettings) throws(EncodeError) -> VideoEncoder {
@@ -318,16 +320,25 @@ final class VideoStream {
             [
                 "stream": name, "encoder": report.chosen, "size": "\(settings.width)x\(settings.height)",
                 "fps": settings.frameRate.value, "bitrate": settings.bitrate, "gop": settings.gop,
+                "effort": Self.describe(settings.effort, report.kind),
             ]
         )
         return opened
     }
 
+    /// What a software encoder is told, with the cores that this was chosen for.
+    private static func describe(_ effort: EncoderEffort, _ kind: EncoderKind) -> String {
+        guard kind == .software else { return "hardware" }
+        return "\(effort): \(effort.preset), \(effort.threads) of \(EncoderMachine.present.cores) cores"
+    }
+
     /// Spends less on each picture if this machine cannot keep up: late pictures are worse than plain ones.
     private func adapt(_ spent: Duration, _ rate: Rational) {
         load.add(spent * Int(rate.numerator) / Int(rate.denominator))
-        guard load.isTooHigh, encoder?.report.kind == .software, effort < .least else { return }
-        effort = EncoderEffort(rawValue: effort.rawValue + 1) ?? .least
+        guard load.isTooHigh, let encoder, encoder.report.kind == .software, encoder.settings.effort < .least else {
+            return
+        }
+        effort = EncoderEffort(rawValue: encoder.settings.effort.rawValue + 1) ?? .least
         log.warn(
             "encoder is too slow, and is told to spend less",
             [
@@ -379,7 +390,7 @@ final class VideoStream {
             members.append(JSON.Member("gop", JSON((gopOverride ?? configuration.gop).seconds)))
             if relief.isAny { members.append(JSON.Member("lowered", relief.json)) }
             members.append(JSON.Member("encoder", JSON(report?.chosen)))
-            members.append(JSON.Member("effort", .string("\(effort)")))
+            members.append(JSON.Member("effort", .string("\(encoder?.settings.effort ?? effort)")))
             let refused = report?.refused
                 .map { refusal -> JSON in
                     ["encoder": .string(refusal.name), "reason": .string(refusal.reason)]

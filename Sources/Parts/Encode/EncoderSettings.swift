@@ -14,10 +14,11 @@ package enum EncoderEffort: Int, Sendable, Comparable, CaseIterable {
 
     package static func < (left: EncoderEffort, right: EncoderEffort) -> Bool { left.rawValue < right.rawValue }
 
-    /// More threads than this gain little on one picture.
-    static let threadLimit = 4
+    /// How many threads work on a picture.
+    package var threads: Int { self == .normal ? 1 : EncoderMachine.present.threads }
 
-    var threads: Int { self == .normal ? 1 : Self.threadLimit }
+    /// What libx264 calls it.
+    package var preset: String { self == .least ? "ultrafast" : "superfast" }
 }
 
 /// What a video stream should be.
@@ -105,7 +106,7 @@ package enum EncoderKind: String, Sendable, CaseIterable {
             ]
         case (.software, _):
             [
-                ("preset", effort == .least ? "ultrafast" : "superfast"), ("tune", "zerolatency"), ("forced-idr", "1"),
+                ("preset", effort.preset), ("tune", "zerolatency"), ("forced-idr", "1"),
                 ("x264-params", "sliced-threads=\(effort.threads > 1 ? 1 : 0):scenecut=0"),
             ]
         }
