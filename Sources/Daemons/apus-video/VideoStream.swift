@@ -227,7 +227,7 @@ final class VideoStream {
 
     /// The size that a slate must have to go on in this stream.
     var slateSize: PictureSize {
-        if let size = configuration.size { return size }
+        // What the ring was told last; before, what is configured.
         let known = writer.store.description
         guard known.width > 1, known.height > 1 else { return Slate.usualSize }
         return PictureSize(width: Int(known.width) & ~1, height: Int(known.height) & ~1)
@@ -290,12 +290,12 @@ final class VideoStream {
 
     private func settings(for picture: PictureBuffer) -> EncoderSettings {
         let rate = frameRate
-        let size = configuration.size
+        let size = size(for: picture)
         let gop = gopOverride ?? configuration.gop
         var settings = EncoderSettings(
             codec: configuration.codec == .h265 ? .h265 : .h264,
-            width: size.map { Int($0.width) } ?? picture.width & ~1,
-            height: size.map { Int($0.height) } ?? picture.height & ~1,
+            width: size.width,
+            height: size.height,
             frameRate: rate,
             bitrate: relief.lowered(bitrate: bitrateOverride ?? configuration.bitrate),
             gop: max(1, Int((gop.seconds * rate.value).rounded())),
@@ -303,6 +303,19 @@ final class VideoStream {
         )
         settings.effort = max(effort, EncoderMachine.present.effort(settings))
         return settings
+    }
+
+    /// The size as configured; the small picture is never larger than its source, which would cost and show nothing more.
+    private func size(for picture: PictureBuffer) -> PictureSize {
+        let source = PictureSize(width: picture.width & ~1, height: picture.height & ~1)
+        guard let wanted = configuration.size else { return source }
+        guard name == "sub", wanted.width > source.width || wanted.height > source.height else { return wanted }
+        // The source's shape, as large as it goes into both.
+        let scale = min(1, Double(wanted.width) / Double(source.width), Double(wanted.height) / Double(source.height))
+        return PictureSize(
+            width: max(16, Int(Double(source.width) * scale) & ~1),
+            height: max(16, Int(Double(source.height) * scale) & ~1)
+        )
     }
 
     private func readyEncoder(_ settings: EncoderSettings) throws(EncodeError) -> VideoEncoder {
