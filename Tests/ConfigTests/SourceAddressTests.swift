@@ -14,6 +14,10 @@ import Testing
             ("auto", .auto),
             ("v4l2:/dev/video0", .v4l2(device: "/dev/video0", .init())),
             (
+                "v4l2:/dev/video0?input=2&standard=NTSC&priority=shared",
+                .v4l2(device: "/dev/video0", .init(input: 2, standard: .ntsc, priority: .shared))
+            ),
+            (
                 "v4l2:/dev/v4l/by-id/usb-Cam-index0?size=1280x720&fps=30&format=mjpeg",
                 .v4l2(
                     device: "/dev/v4l/by-id/usb-Cam-index0",
@@ -70,6 +74,9 @@ import Testing
             ("publish:cam", "stands alone"),
             ("cvmmap://zed", "not supported yet"), ("/dev/video0", "write v4l2:/dev/video0"),
             ("/clip.mp4", "write file:/clip.mp4"), ("v4l2:", "needs a device"), ("v4l2:video0", "needs a device"),
+            ("v4l2:/dev/video0?input=64", "input=64 is not a whole number of 0 to 63"),
+            ("v4l2:/dev/video0?standard=pal", "none of PAL, NTSC, SECAM"),
+            ("v4l2:/dev/video0?priority=none", "none of record, shared"),
             ("v4l2:/dev/video0?sise=640x480", "did you mean \"size\"?"),
             ("v4l2:/dev/video0?format=mpjeg", "did you mean \"mjpeg\"?"),
             ("v4l2:/dev/video0?format=mjpg", "did you mean \"mjpeg\"?"),

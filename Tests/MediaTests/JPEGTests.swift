@@ -147,20 +147,6 @@ struct JPEGHeaderTests {
         }
     }
 
-    @Test("missing Huffman tables are seen and the standard ones put in")
-    func insertion() throws {
-        let bare =
-            SampleJPEG.start + SampleJPEG.tables + SampleJPEG.frame + SampleJPEG.scanHeader + SampleJPEG.scan
-            + SampleJPEG.end
-        let header = try JPEGHeader(parsing: bare.span)
-        #expect(!header.hasHuffmanTables)
-
-        var whole: [UInt8] = []
-        JPEG.appendInsertingHuffmanTables(bare.span, header, to: &whole)
-
-        #expect(whole == SampleJPEG.image)
-    }
-
     @Test("a Huffman table of another kind is told apart")
     func otherHuffman() throws {
         var image = SampleJPEG.image

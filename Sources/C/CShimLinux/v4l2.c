@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "v4l2_controls.h"
+
 static int retry(int fd, unsigned long request, void *argument) {
     int result;
     do {
@@ -54,18 +56,6 @@ int apus_v4l2_sizes_at(int fd, uint32_t fourcc, uint32_t index, struct apus_v4l2
     return 0;
 }
 
-int apus_v4l2_interval_at(
-    int fd, uint32_t fourcc, uint32_t width, uint32_t height, uint32_t index, uint32_t *numerator,
-    uint32_t *denominator) {
-    struct v4l2_frmivalenum found = {.index = index, .pixel_format = fourcc, .width = width, .height = height};
-    if (retry(fd, VIDIOC_ENUM_FRAMEINTERVALS, &found) < 0) return -1;
-    const struct v4l2_fract shortest =
-        found.type == V4L2_FRMIVAL_TYPE_DISCRETE ? found.discrete : found.stepwise.min;
-    *numerator = shortest.numerator;
-    *denominator = shortest.denominator;
-    return 0;
-}
-
 /* Left to its default, the range is full in JPEG's colour space (V4L2_MAP_QUANTIZATION_DEFAULT), and of grey. */
 static uint32_t is_full_range(uint32_t fourcc, uint32_t colorspace, uint32_t quantization) {
     if (quantization != V4L2_QUANTIZATION_DEFAULT) return quantization == V4L2_QUANTIZATION_FULL_RANGE;
@@ -94,6 +84,15 @@ int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format)
                                         pixels->num_planes, {0}};
     for (int plane = 0; plane < pixels->num_planes; plane++)
         format->stride[plane] = pixels->plane_fmt[plane].bytesperline;
+    return 0;
+}
+
+int apus_v4l2_get_size(int fd, uint32_t type, uint32_t *width, uint32_t *height) {
+    struct v4l2_format found = {.type = type};
+    if (retry(fd, VIDIOC_G_FMT, &found) < 0) return -1;
+    const int is_plain = type == V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    *width = is_plain ? found.fmt.pix.width : found.fmt.pix_mp.width;
+    *height = is_plain ? found.fmt.pix.height : found.fmt.pix_mp.height;
     return 0;
 }
 
@@ -140,21 +139,39 @@ void *apus_v4l2_map(int fd, uint32_t type, uint32_t index, uint32_t plane, size_
 
 void apus_v4l2_unmap(void *start, size_t length) { munmap(start, length); }
 
+uint32_t apus_v4l2_minimum_buffers(int fd) {
+    int64_t count = 0;
+    if (apus_v4l2_get_number(fd, V4L2_CID_MIN_BUFFERS_FOR_CAPTURE, 0, 0, &count) < 0) return 0;
+    return count > 0 && count <= VIDEO_MAX_FRAME ? (uint32_t)count : 0;
+}
+
+uint32_t apus_v4l2_keyframe_control(void) { return V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME; }
+
 int apus_v4l2_queue(int fd, uint32_t type, uint32_t index) {
     struct v4l2_plane planes[VIDEO_MAX_PLANES] = {0};
     struct v4l2_buffer buffer = describe(type, index, planes);
     return retry(fd, VIDIOC_QBUF, &buffer);
 }
 
+static uint32_t clock_of(uint32_t flags) {
+    switch (flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) {
+    case V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC: return apus_v4l2_clock_monotonic;
+    case V4L2_BUF_FLAG_TIMESTAMP_COPY: return apus_v4l2_clock_copy;
+    default: return apus_v4l2_clock_unknown;
+    }
+}
+
 int apus_v4l2_dequeue(int fd, uint32_t type, struct apus_v4l2_frame *frame) {
     struct v4l2_plane planes[VIDEO_MAX_PLANES] = {0};
     struct v4l2_buffer buffer = describe(type, 0, planes);
     if (retry(fd, VIDIOC_DQBUF, &buffer) < 0) return -1;
-    const int is_monotonic = (buffer.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) == V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
     const int64_t seconds = buffer.timestamp.tv_sec, microseconds = buffer.timestamp.tv_usec;
     *frame = (struct apus_v4l2_frame){.index = buffer.index, .sequence = buffer.sequence,
                                       .is_damaged = (buffer.flags & V4L2_BUF_FLAG_ERROR) != 0,
-                                      .monotonic_ns = is_monotonic ? seconds * 1000000000 + microseconds * 1000 : -1};
+                                      .clock = clock_of(buffer.flags),
+                                      .is_start = (buffer.flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK) ==
+                                                  V4L2_BUF_FLAG_TSTAMP_SRC_SOE,
+                                      .time_ns = seconds * 1000000000 + microseconds * 1000};
     if (type == V4L2_BUF_TYPE_VIDEO_CAPTURE) {
         frame->length[0] = buffer.bytesused;
         return 0;

@@ -63,12 +63,13 @@ final class JPEGStream {
 
     func reconfigure(_ new: JPEGStreamConfiguration) { configuration = new }
 
-    /// Publishes an image of the source.
-    func pass(_ image: Span<UInt8>, captured: Instant) {
+    /// Publishes an image of the source: straight from where it is into the ring, with what it lacks put in on the way.
+    func pass(_ info: UnitInfo, _ image: Span<UInt8>) {
         endSlate()
-        guard passes, gate.admits(captured, rate: configuration.frameRate?.value ?? 0) else { return }
+        guard passes, gate.admits(info.captured, rate: configuration.frameRate?.value ?? 0) else { return }
+        if info.isDiscontinuous { isDiscontinuous = true }
         if let header = try? JPEGHeader(parsing: image) { describe(Int(header.width), Int(header.height)) }
-        publish(image, captured)
+        publish(image, info.captured, info.repair)
     }
 
     /// Encodes a picture and publishes it.
@@ -173,15 +174,21 @@ final class JPEGStream {
         }
     }
 
-    private func publish(_ image: Span<UInt8>, _ captured: Instant) {
+    private func publish(_ image: Span<UInt8>, _ captured: Instant, _ repair: JPEGRepair? = nil) {
         var flags: FrameFlags = .keyframe
         if isDiscontinuous { flags.insert(.discontinuity) }
         if isSlating { flags.insert(.slate) }
-        // The slate's last frame may be younger than the first of a source that is back.
+        let length = repair?.mendedLength ?? image.count
         do throws(RingError) {
-            try writer.publish(image, captured: timeline.place(captured), flags: flags)
+            // The slate's last frame may be younger than the first of a source that is back.
+            let captured = timeline.place(captured)
+            if let repair {
+                try writer.publish(captured: captured, flags: flags, length: length) { repair.write(image, into: &$0) }
+            } else {
+                try writer.publish(image, captured: captured, flags: flags)
+            }
             isDiscontinuous = false
-            statistics.published(image.count, isKeyframe: true, at: Clock.monotonic())
+            statistics.published(length, isKeyframe: true, at: Clock.monotonic())
         } catch {
             if statistics.failures == 0 {
                 log.warn("an image is not published", ["stream": "jpeg", "error": error, "remedy": "raise ring_size"])

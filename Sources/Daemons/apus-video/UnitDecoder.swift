@@ -110,3 +110,24 @@ struct UnitDecoder {
         }
     }
 }
+
+/// The newest JPEG of a turn of the loop, until it is decoded; its memory is used again.
+struct WaitingImage {
+    private var bytes: [UInt8] = []
+    private var info: UnitInfo?
+
+    /// Keeps a copy of an image, made whole; false if it takes the place of another.
+    mutating func keep(_ info: UnitInfo, _ image: Span<UInt8>) -> Bool {
+        defer { self.info = info }
+        bytes.removeAll(keepingCapacity: true)
+        if let repair = info.repair { repair.append(image, to: &bytes) } else { bytes.append(image) }
+        return self.info == nil
+    }
+
+    /// Makes a picture of what is kept, and forgets it.
+    mutating func decode(by decoder: inout UnitDecoder) -> (PictureBuffer, Instant)? {
+        guard let info else { return nil }
+        self.info = nil
+        return decoder.take(info, bytes.span, wanted: true)
+    }
+}

@@ -36,9 +36,35 @@ extension VideoService {
         samples.add(.cameraOnline, name, value: isLive ? 1 : 0)
         samples.add(.sourceLosses, name, count: session?.losses ?? 0)
         samples.add(.sourceDrops, name, count: (session?.dropped ?? 0) + superseded)
+        if let capture = session?.capture {
+            for fault in V4L2Fault.allCases {
+                samples.add(.captureFaults, name, fault.rawValue, count: capture.count(fault))
+            }
+            for recovery in V4L2Recovery.allCases {
+                samples.add(.captureRecoveries, name, recovery.rawValue, count: capture.count(recovery))
+            }
+        }
         for stream in video { stream.statistics.collect(into: &samples, name, stream.name) }
         jpeg?.statistics.collect(into: &samples, name, "jpeg")
         return samples
+    }
+}
+
+extension V4L2Report {
+    /// As the status has it.
+    var members: [JSON.Member] {
+        [
+            JSON.Member("mode", .string(mode)), JSON.Member("compromise", JSON(compromise)),
+            JSON.Member("input", JSON(input)), JSON.Member("timings", JSON(timings)),
+            JSON.Member("buffers", JSON(buffers)), JSON.Member("times", .string(times)),
+            JSON.Member("claimed", JSON(isClaimed)),
+            JSON.Member("faults", .object(V4L2Fault.allCases.map { JSON.Member($0.rawValue, JSON(count($0))) })),
+            JSON.Member(
+                "recoveries",
+                .object(V4L2Recovery.allCases.map { JSON.Member($0.rawValue, JSON(count($0))) })
+            ),
+            JSON.Member("deviations", .array(deviations.map { .string($0) })),
+        ]
     }
 }
 

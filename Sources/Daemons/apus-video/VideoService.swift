@@ -34,7 +34,7 @@ final class VideoService {
     private var decoder = UnitDecoder()
     /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
     private var waiting: (picture: PictureBuffer, captured: Instant)?
-    private var waitingImage: (bytes: [UInt8], info: UnitInfo)?
+    private var waitingImage = WaitingImage()
     private(set) var superseded: UInt64 = 0
     private var loggedFailures: UInt64 = 0
 
@@ -121,10 +121,11 @@ final class VideoService {
     ///
     /// When the daemon is started again, viewers are connected and the source worked before: then it is waited for.
     private var hopelessness: String? {
-        guard !context.isRestart, case .lost(let reason)? = session?.state else { return nil }
+        guard !context.isRestart, let session, case .lost(let reason) = session.state else { return nil }
         switch address {
         case .file: return reason
-        case .v4l2(let device, _): return File.exists(device) ? reason : nil
+        // A source that waits, as for a signal, is not lost.
+        case .v4l2(let device, _): return session.losses > 0 && File.exists(device) ? reason : nil
         case .auto, .stdin, .pattern, .publish, .rtsp: return nil
         }
     }
@@ -169,6 +170,9 @@ final class VideoService {
             control: { [unowned self] control in tell(control) },
             refused: { [unowned self] name, reason in
                 log.warn("control not set", ["control": name, "reason": reason])
+            },
+            recovery: { [unowned self] recovery, reason in
+                log.warn("source recovers", ["source": address, "step": recovery.rawValue, "reason": reason])
             }
         )
         let session = CaptureSession(
@@ -181,7 +185,8 @@ final class VideoService {
             ),
             ring: { [context, camera] stream in context.runDirectory.ring(camera.name, stream) },
             agent: "Apus/\(apusVersion)",
-            board: board
+            board: board,
+            mayResetUSB: camera.mayResetUSB
         )
         self.session = session
         session.start()
@@ -201,6 +206,9 @@ final class VideoService {
                     "fps": (format.frameRate.value * 100).rounded() / 100,
                 ]
             )
+            if let compromise = format.compromise {
+                log.warn("source gives less than asked", ["source": address, "reason": compromise])
+            }
             slate.sourceLive()
             for stream in video { stream.sourceChanged(format) }
             jpeg?.sourceChanged(format)
@@ -314,23 +322,20 @@ final class VideoService {
         noteDiscontinuity()
         for stream in video where stream.isPassing { stream.pass(info, unit) }
         if info.codec == .jpeg {
-            if jpeg?.isPassing == true { jpeg?.pass(unit, captured: info.captured) }
+            if jpeg?.isPassing == true { jpeg?.pass(info, unit) }
             guard wantsPictures else { return }
-            if waitingImage == nil {
+            if waitingImage.keep(info, unit) {
                 context.loop.later { [weak self] in self?.decodeWaitingImage() }
             } else {
                 superseded += 1
             }
-            waitingImage = ([UInt8](unit), info)
             return
         }
         if let (picture, captured) = decoder.take(info, unit, wanted: wantsPictures) { wait(picture, captured) }
     }
 
     private func decodeWaitingImage() {
-        guard let (bytes, info) = waitingImage else { return }
-        waitingImage = nil
-        if let (picture, captured) = decoder.take(info, bytes.span, wanted: true) { distribute(picture, captured) }
+        if let (picture, captured) = waitingImage.decode(by: &decoder) { distribute(picture, captured) }
     }
 
     private func wait(_ picture: PictureBuffer, _ captured: Instant) {
@@ -364,7 +369,7 @@ final class VideoService {
     /// Takes over what may change while running; false if something else changed.
     private func reload(_ new: Configuration) -> Bool {
         guard let changed = new.camera(camera.name), let source = newSource(changed.source),
-            changed.encoder == camera.encoder,
+            changed.encoder == camera.encoder, changed.mayResetUSB == camera.mayResetUSB,
             changed.isOnDemand == camera.isOnDemand, changed.slateDelay == camera.slateDelay,
             (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
             (changed.jpeg == nil) == (camera.jpeg == nil), changed.audio == camera.audio
@@ -432,6 +437,7 @@ final class VideoService {
             source.append(JSON.Member("packets_lost", JSON(pull.lost)))
             source.append(JSON.Member("deviations", .array(pull.deviations.map { .string($0) })))
         }
+        if let capture = session?.capture { source.append(JSON.Member("capture", .object(capture.members))) }
         source.append(JSON.Member("decode_failures", JSON(decoder.failures)))
         let streams = video.map(\.status) + [jpeg?.status, audio?.status].compactMap(\.self)
         return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]

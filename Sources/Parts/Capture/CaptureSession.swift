@@ -13,7 +13,7 @@ import System
 package struct CaptureEvents {
     /// An uncompressed 4:2:0 picture, which the receiver may keep.
     package var picture: (PictureBuffer, Instant) -> Void
-    /// A coded frame in ring form.
+    /// A coded frame in ring form; a JPEG is whole, or comes with what makes it whole (`UnitInfo.repair`).
     package var unit: (UnitInfo, Span<UInt8>) -> Void
     /// A frame of sound in ring form.
     package var audio: (AudioInfo, Span<UInt8>) -> Void
@@ -25,6 +25,8 @@ package struct CaptureEvents {
     package var control: (CameraControl) -> Void
     /// A control's wanted value is not taken: the control's name and why.
     package var refused: (String, String) -> Void
+    /// Something was done to get frames again: what, and why.
+    package var recovery: (V4L2Recovery, String) -> Void
 
     package init(
         picture: @escaping (PictureBuffer, Instant) -> Void,
@@ -33,7 +35,8 @@ package struct CaptureEvents {
         state: @escaping (CaptureState) -> Void,
         note: @escaping (String, String) -> Void = { _, _ in },
         control: @escaping (CameraControl) -> Void = { _ in },
-        refused: @escaping (String, String) -> Void = { _, _ in }
+        refused: @escaping (String, String) -> Void = { _, _ in },
+        recovery: @escaping (V4L2Recovery, String) -> Void = { _, _ in }
     ) {
         self.picture = picture
         self.unit = unit
@@ -42,6 +45,7 @@ package struct CaptureEvents {
         self.note = note
         self.control = control
         self.refused = refused
+        self.recovery = recovery
     }
 }
 
@@ -84,6 +88,8 @@ package final class CaptureSession {
     private var sound = Timeline()
     private var isDiscontinuous = false
     private let pulled = PullMemory()
+    private let camera: V4L2Memory
+    private let mayResetUSB: Bool
     private let board: ControlBoard
     private var watcher: DeviceWatcher?
     /// The device that `auto` has found; it is the camera's from then on.
@@ -93,7 +99,8 @@ package final class CaptureSession {
 
     /// Makes a session that has not started; `devices` finds what the address names, `standardInput` is what `stdin:`
     /// reads from, `ring` tells the socket of each of the camera's rings, `agent` is how this program is called in front
-    /// of servers, and `board` has the values that the camera's controls are to have.
+    /// of servers, `board` has the values that the camera's controls are to have, and `mayResetUSB` allows to reset a
+    /// camera that nothing else brings back.
     package init(
         loop: EventLoop,
         address: SourceAddress,
@@ -103,7 +110,8 @@ package final class CaptureSession {
         standardInput: Int32 = 0,
         ring: @escaping (String) -> String = { $0 },
         agent: String = "Apus",
-        board: ControlBoard = ControlBoard()
+        board: ControlBoard = ControlBoard(),
+        mayResetUSB: Bool = false
     ) {
         self.loop = loop
         self.address = address
@@ -114,6 +122,8 @@ package final class CaptureSession {
         self.ring = ring
         self.agent = agent
         self.board = board
+        self.mayResetUSB = mayResetUSB
+        camera = V4L2Memory(note: events.note)
     }
 
     /// Starts the source; if that fails, it is tried again until `stop()`.
@@ -153,6 +163,9 @@ package final class CaptureSession {
 
     /// How pulling from a server goes; nil for other sources, and while there is no connection.
     package var pull: PullReport? { (source as? PullSource)?.report }
+
+    /// How capturing from a V4L2 camera goes, over all its openings; nil for other sources.
+    package var capture: V4L2Report? { camera.report.mode.isEmpty ? nil : camera.report }
 
     /// True once after each loss: the next frame does not follow the one before.
     package func takeDiscontinuity() -> Bool {
@@ -216,7 +229,8 @@ package final class CaptureSession {
             waits: { [unowned self] reason in change(.lost(reason: reason)) },
             stopped: { [unowned self] error in lost(error) },
             dropped: { [unowned self] count in dropped += UInt64(count) },
-            control: { [unowned self] control in events.control(control) }
+            control: { [unowned self] control in events.control(control) },
+            recovery: { [unowned self] recovery, reason in events.recovery(recovery, reason) }
         )
         do throws(CaptureError) {
             try source.start(output)
@@ -278,8 +292,9 @@ package final class CaptureSession {
                 loop: loop,
                 path: path,
                 request: request,
-                target: target.size,
-                frameRate: target.frameRate
+                target: target,
+                memory: camera,
+                mayResetUSB: mayResetUSB
             )
         case .simulated(let id, _):
             simulated = place

@@ -24,7 +24,6 @@ final class PipeSource: Source {
     private var images = JPEGSplitter()
     private var units = AccessUnitSplitter(.h264)
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    private var repaired: [UInt8] = []
     private var output: SourceOutput?
     private var watch: Watch?
     private var timer: LoopTimer?
@@ -112,15 +111,20 @@ final class PipeSource: Source {
     }
 
     private func deliver(_ image: Span<UInt8>, at now: Instant) {
-        guard JPEGRepair.repair(image, into: &repaired) else {
+        guard let repair = try? JPEGRepair(image) else {
             output?.dropped(1)
             return
         }
-        let whole = repaired
-        if !isLive, let header = try? JPEGHeader(parsing: whole.span) {
+        if !isLive, let header = try? JPEGHeader(parsing: image) {
             goLive(PictureSize(width: Int(header.width), height: Int(header.height)))
         }
-        output?.unit(UnitInfo(codec: .jpeg, captured: clock.stamp(now), isKeyframe: true), whole.span)
+        let info = UnitInfo(
+            codec: .jpeg,
+            captured: clock.stamp(now),
+            isKeyframe: true,
+            repair: repair.isWhole ? nil : repair
+        )
+        output?.unit(info, image.extracting(0..<repair.length))
     }
 
     private func goLive(_ size: PictureSize?) {

@@ -17,12 +17,21 @@ package struct CaptureFormat: Sendable, Equatable {
     package var frameRate: Rational
     /// What is captured from, for status: a device's name, a file, the pattern.
     package var name: String
+    /// Why it is not what was asked for; nil if it is.
+    package var compromise: String?
 
-    package init(codec: Codec?, size: PictureSize?, frameRate: Rational, name: String) {
+    package init(
+        codec: Codec?,
+        size: PictureSize?,
+        frameRate: Rational,
+        name: String,
+        compromise: String? = nil
+    ) {
         self.codec = codec
         self.size = size
         self.frameRate = frameRate
         self.name = name
+        self.compromise = compromise
     }
 }
 
@@ -70,7 +79,7 @@ package enum CaptureState: Sendable, Equatable {
 struct SourceOutput {
     /// An uncompressed picture, which the receiver may keep.
     var picture: (PictureBuffer, Instant) -> Void
-    /// A coded frame in ring form: an access unit, or a whole JPEG.
+    /// A coded frame in ring form: an access unit, or a JPEG, whole or with what makes it whole (`UnitInfo.repair`).
     var unit: (UnitInfo, Span<UInt8>) -> Void
     /// A frame of sound in ring form.
     var audio: (AudioInfo, Span<UInt8>) -> Void
@@ -84,6 +93,8 @@ struct SourceOutput {
     var dropped: (Int) -> Void
     /// A control has changed, or its flags have.
     var control: (CameraControl) -> Void
+    /// Something was done to get frames again: what, and why.
+    var recovery: (V4L2Recovery, String) -> Void
 }
 
 /// One way of getting frames. It starts once; after a loss, a new one is made.

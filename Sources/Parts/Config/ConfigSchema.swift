@@ -198,6 +198,14 @@ package enum ConfigSchema {
             ),
             ConfigKey(
                 .camera,
+                "usb_reset",
+                .boolean,
+                "no",
+                "Whether a USB camera that gives no frames, however often it is opened, is reset on its bus, with all that is "
+                    + "in it, such as a microphone. Needs write access to its node below /dev/bus/usb."
+            ),
+            ConfigKey(
+                .camera,
                 "talkback",
                 .boolean,
                 "no",

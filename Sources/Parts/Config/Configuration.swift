@@ -53,6 +53,8 @@ package struct CameraConfiguration: Sendable, Equatable {
     package let encoder: EncoderChoice
     /// What the camera's controls are set to.
     package let controls: ControlList
+    /// Whether a USB camera may be reset on its bus when nothing else brings frames back.
+    package let mayResetUSB: Bool
     /// Whether clients may send sound to the camera's loudspeaker.
     package let hasTalkback: Bool
     /// Whether the source is connected only while somebody watches.

@@ -190,6 +190,7 @@ extension CameraConfiguration {
         controls = table.controls(section, "controls")
         isOnDemand = table.boolean(section, "on_demand")
         slateDelay = table.boolean(section, "slate") ? table.duration(section, "slate_after") : nil
+        mayResetUSB = table.boolean(section, "usb_reset")
         hasTalkback = table.boolean(section, "talkback")
         main = table.boolean("\(section).main", "enabled") ? VideoStreamConfiguration("\(section).main", table) : nil
         sub = table.boolean("\(section).sub", "enabled") ? VideoStreamConfiguration("\(section).sub", table) : nil

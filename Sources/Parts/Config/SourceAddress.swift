@@ -36,16 +36,46 @@ package enum SourceAddress: Sendable, Equatable {
         case bgr24
     }
 
+    /// A television standard of analogue inputs.
+    package enum TelevisionStandard: String, Sendable, CaseIterable {
+        case pal = "PAL"
+        case ntsc = "NTSC"
+        case secam = "SECAM"
+    }
+
+    /// Who else may change a V4L2 device while it captures.
+    package enum V4L2Priority: String, Sendable, CaseIterable {
+        /// Nobody.
+        case record
+        /// Other programs may set its controls.
+        case shared
+    }
+
     /// What a V4L2 device should be set to; nil takes what it does best.
     package struct V4L2Request: Sendable, Equatable {
         package var size: PictureSize?
         package var frameRate: Int?
         package var format: V4L2Format?
+        /// Nil leaves the input that the device is set to.
+        package var input: Int?
+        /// Nil takes the one that the input sees.
+        package var standard: TelevisionStandard?
+        package var priority: V4L2Priority
 
-        package init(size: PictureSize? = nil, frameRate: Int? = nil, format: V4L2Format? = nil) {
+        package init(
+            size: PictureSize? = nil,
+            frameRate: Int? = nil,
+            format: V4L2Format? = nil,
+            input: Int? = nil,
+            standard: TelevisionStandard? = nil,
+            priority: V4L2Priority = .record
+        ) {
             self.size = size
             self.frameRate = frameRate
             self.format = format
+            self.input = input
+            self.standard = standard
+            self.priority = priority
         }
     }
 
@@ -115,7 +145,8 @@ package enum SourceAddress: Sendable, Equatable {
     }
 
     private static func v4l2(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
-        let options = try SourceOptions(rest, of: "v4l2", known: ["size", "fps", "format"])
+        let known = ["size", "fps", "format", "input", "standard", "priority"]
+        let options = try SourceOptions(rest, of: "v4l2", known: known)
         guard options.path.hasPrefix("/dev/") || isDeviceID(options.path) else {
             let hint = options.path.hasPrefix("video") ? "; write v4l2:/dev/\(options.path)" : ""
             throw SourceAddressError(
@@ -125,7 +156,10 @@ package enum SourceAddress: Sendable, Equatable {
         let request = V4L2Request(
             size: try options.size(),
             frameRate: try options.frameRate(),
-            format: try options.choice("format", among: V4L2Format.self)
+            format: try options.choice("format", among: V4L2Format.self),
+            input: try options.number("input", in: 0...63),
+            standard: try options.choice("standard", among: TelevisionStandard.self),
+            priority: try options.choice("priority", among: V4L2Priority.self) ?? .record
         )
         return .v4l2(device: options.path, request)
     }

@@ -38,12 +38,16 @@ struct SourceOptions {
         return size
     }
 
-    func frameRate() throws(SourceAddressError) -> Int? {
-        guard let text = values["fps"] else { return nil }
-        guard let rate = Int(text), (1...240).contains(rate) else {
-            throw SourceAddressError("\(scheme): fps=\(text) is not a whole number of 1 to 240")
+    func frameRate() throws(SourceAddressError) -> Int? { try number("fps", in: 1...240) }
+
+    func number(_ key: String, in range: ClosedRange<Int>) throws(SourceAddressError) -> Int? {
+        guard let text = values[key] else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw SourceAddressError(
+                "\(scheme): \(key)=\(text) is not a whole number of \(range.lowerBound) to \(range.upperBound)"
+            )
         }
-        return rate
+        return value
     }
 
     /// An option that is on when it stands alone.

@@ -3,7 +3,25 @@
 
 /// Why a source cannot start or go on.
 package struct CaptureError: Error, Sendable, Equatable, CustomStringConvertible {
-    package let description: String
+    /// What can be done about it.
+    package enum Kind: Sendable {
+        /// Nothing but to try again later.
+        case other
+        /// The device has been taken away: it is to be closed at once, so that its node can go.
+        case gone
+        /// The bus has no room for so many bytes a second: less is to be asked for.
+        case noBandwidth
+        /// It may work the next time.
+        case transient
+        /// The stream has ended: it is to be started anew.
+        case ended
+    }
 
-    package init(_ description: String) { self.description = description }
+    package let description: String
+    package let kind: Kind
+
+    package init(_ description: String, kind: Kind = .other) {
+        self.description = description
+        self.kind = kind
+    }
 }

@@ -9,8 +9,10 @@ package import System
 
 /// An open capture device. Stops streaming, unmaps and closes when it goes.
 @safe package final class V4L2Device {
-    /// The buffers asked for: one being filled, one being read, and two against hiccups.
-    package static let bufferCount: UInt32 = 4
+    /// The buffers asked for at least: one being filled, one being read, and two against hiccups.
+    package static let fewestBuffers: UInt32 = 4
+    /// More are not mapped, whatever the driver wants. V4L2's own limit is 32.
+    package static let mostBuffers: UInt32 = 32
     /// More formats, sizes or intervals than this are not asked for: a driver may never end its list.
     package static let listLimit: UInt32 = 128
 
@@ -22,9 +24,11 @@ package import System
     var controlNames: [UInt32: (name: String, group: String)] = [:]
     // Safe: mapped in startStreaming(), unmapped in close(), lent in between only.
     private var buffers: [UnsafeRawBufferPointer] = unsafe []
+    /// Whether buffers were asked for, and have to be given back before another format is set.
+    private var hasBuffers = false
     private var isStreaming = false
     /// Whether planes are memory of their own; see the shim.
-    private let type: UInt32
+    let type: UInt32
     /// Of each buffer, as many mappings stand behind each other.
     private var planes = 1
 
@@ -38,6 +42,15 @@ package import System
         package var isFullRange: Bool
     }
 
+    /// Which clock a frame's time is of.
+    package enum FrameClock: String, Sendable {
+        /// CLOCK_MONOTONIC.
+        case monotonic
+        /// Whatever somebody else's frames carried.
+        case copy
+        case unknown
+    }
+
     /// A filled buffer, lent until `requeue`.
     package struct Filled {
         package var index: UInt32
@@ -45,7 +58,11 @@ package import System
         package var ranges: InlineArray<3, Range<Int>>
         package var sequence: UInt32
         package var isDamaged: Bool
-        package var captured: Instant?
+        package var clock: FrameClock
+        /// Whether `time` is the start of the exposure; else the frame's end.
+        package var isStart: Bool
+        /// When it was captured, as the driver says, by `clock`.
+        package var time: Instant
     }
 
     /// Opens a device node that can capture.
@@ -74,66 +91,25 @@ package import System
     /// The device's descriptor, which stays the device's own: readable when a frame is there, of priority when an event is.
     package var descriptor: Int32 { file.raw }
 
-    /// All modes that the device lists.
-    package func modes() -> [V4L2Mode] {
-        var result: [V4L2Mode] = []
-        for index in 0..<Self.listLimit {
-            var fourCC: UInt32 = 0
-            // Safe: this and the calls below fill in variables of ours.
-            guard unsafe apus_v4l2_format_at(file.raw, type, index, &fourCC) == 0 else { break }
-            for sizeIndex in 0..<Self.listLimit {
-                var sizes = apus_v4l2_sizes()
-                guard unsafe apus_v4l2_sizes_at(file.raw, fourCC, sizeIndex, &sizes) == 0 else { break }
-                for size in Self.candidates(sizes) {
-                    result.append(V4L2Mode(fourCC: fourCC, size: size, frameRate: highestRate(fourCC, size)))
-                }
-                if sizes.step_width != 0 { break }
-            }
-        }
-        return result
+    /// The size that the device is set to; nil if it does not tell.
+    package var presentSize: PictureSize? {
+        var width: UInt32 = 0
+        var height: UInt32 = 0
+        // Safe: the call fills in variables of ours.
+        guard unsafe apus_v4l2_get_size(file.raw, type, &width, &height) == 0, width > 0, height > 0 else { return nil }
+        return PictureSize(width: Int(width), height: Int(height))
     }
 
-    /// The sizes worth looking at: the one that is offered, or usual ones within the range.
-    private static func candidates(_ sizes: apus_v4l2_sizes) -> [PictureSize] {
-        let largest = PictureSize(width: Int(sizes.max_width), height: Int(sizes.max_height))
-        guard sizes.step_width != 0 else { return [largest] }
-        let usual = [
-            (3840, 2160), (2560, 1440), (1920, 1080), (1280, 720), (800, 600), (640, 480), (640, 360), (320, 240),
-        ]
-        return usual.map { PictureSize(width: $0.0, height: $0.1) }
-            .filter {
-                $0.width <= largest.width && $0.height <= largest.height && $0.width >= Int(sizes.min_width)
-                    && $0.height >= Int(sizes.min_height)
-            }
-    }
+    // MARK: Streaming
 
-    private func highestRate(_ fourCC: UInt32, _ size: PictureSize) -> Double {
-        var best = 0.0
-        for index in 0..<Self.listLimit {
-            var numerator: UInt32 = 0
-            var denominator: UInt32 = 0
-            // Safe: the call fills in variables of ours.
-            let result = unsafe apus_v4l2_interval_at(
-                file.raw,
-                fourCC,
-                UInt32(size.width),
-                UInt32(size.height),
-                index,
-                &numerator,
-                &denominator
-            )
-            guard result == 0 else { break }
-            if numerator > 0 { best = max(best, Double(denominator) / Double(numerator)) }
-        }
-        return best
-    }
-
-    /// Sets format, size and rate as near as the driver gets.
-    package func configure(_ mode: V4L2Mode, frameRate: Int) throws(CaptureError) -> Setting {
+    /// Sets format, size and rate as near as the driver gets; gives back the buffers that there were.
+    package func configure(_ plan: V4L2Plan) throws(CaptureError) -> Setting {
+        // A driver with buffers answers EBUSY.
+        releaseBuffers()
         var wanted = apus_v4l2_format()
-        wanted.fourcc = mode.fourCC
-        wanted.width = UInt32(mode.size.width)
-        wanted.height = UInt32(mode.size.height)
+        wanted.fourcc = plan.mode.fourCC
+        wanted.width = UInt32(plan.mode.size.width)
+        wanted.height = UInt32(plan.mode.size.height)
         // Safe: the call fills in a structure of ours.
         guard unsafe apus_v4l2_set_format(file.raw, type, &wanted) == 0 else { throw failure("set format") }
         guard let format = V4L2Format(fourCC: wanted.fourcc) else {
@@ -145,48 +121,70 @@ package import System
             .map { plane, stride in
                 max(Int(stride), plane == 0 ? size.width * format.pixelLength : size.width / 2)
             }
-        var rate = Rational(UInt32(frameRate))
-        var numerator: UInt32 = 1
-        var denominator = UInt32(frameRate)
-        // Safe: the call fills in variables of ours. A device without a rate to set keeps its own.
-        if unsafe apus_v4l2_set_interval(file.raw, type, &numerator, &denominator) == 0, numerator > 0 {
-            rate = Rational(denominator, numerator)
-        }
         return Setting(
             format: format,
             size: size,
             strides: strides,
-            frameRate: rate,
+            frameRate: set(rate: plan.frameRate),
             isFullRange: wanted.is_full_range == 1
         )
     }
 
+    /// Sets the rate as near as the driver gets; a device without a rate to set keeps its own.
+    private func set(rate: Double) -> Rational {
+        let isWhole = rate == rate.rounded()
+        var numerator: UInt32 = isWhole ? 1 : 1000
+        var denominator = UInt32(max(1, min(rate, 1000) * Double(numerator)).rounded())
+        let asked = Rational(denominator, numerator)
+        // Safe: the call fills in variables of ours.
+        guard unsafe apus_v4l2_set_interval(file.raw, type, &numerator, &denominator) == 0, numerator > 0,
+            denominator > 0
+        else { return asked }
+        return Rational(denominator, numerator)
+    }
+
     /// Maps the buffers, hands them to the driver and starts the stream.
+    ///
+    /// - Throws: a `CaptureError` of the kind `noBandwidth` if less should be asked for.
     package func startStreaming() throws(CaptureError) {
-        var count = Self.bufferCount
+        // What the driver fills itself, and two for us.
+        var count = min(max(Self.fewestBuffers, apus_v4l2_minimum_buffers(file.raw) + 2), Self.mostBuffers)
         // Safe: the call fills in a variable of ours.
         guard unsafe apus_v4l2_request_buffers(file.raw, type, &count) == 0, count > 0 else {
             throw failure("request buffers")
         }
-        for index in 0..<count {
+        hasBuffers = true
+        for index in 0..<min(count, Self.mostBuffers) {
             for plane in 0..<UInt32(planes) {
                 var length = 0
-                // Safe: the mapping is ours until close() unmaps it.
+                // Safe: the mapping is ours until releaseBuffers() unmaps it.
                 guard let start = unsafe apus_v4l2_map(file.raw, type, index, plane, &length) else {
                     throw failure("map buffer")
                 }
                 unsafe buffers.append(UnsafeRawBufferPointer(start: start, count: length))
             }
+        }
+        try queueAllAndStart()
+    }
+
+    /// Stops the stream and starts it again with the same buffers: what helps a camera that has come out of step.
+    package func restartStreaming() throws(CaptureError) {
+        _ = apus_v4l2_stream(file.raw, type, 0)
+        isStreaming = false
+        try queueAllAndStart()
+    }
+
+    /// Stops the stream, if it runs, and gives the buffers back.
+    package func stopStreaming() { releaseBuffers() }
+
+    /// How many buffers there are.
+    package var bufferCount: Int { unsafe buffers.count / max(1, planes) }
+
+    private func queueAllAndStart() throws(CaptureError) {
+        for index in 0..<UInt32(bufferCount) {
             guard apus_v4l2_queue(file.raw, type, index) == 0 else { throw failure("queue buffer") }
         }
-        guard apus_v4l2_stream(file.raw, type, 1) == 0 else {
-            if lastErrorCode == Self.noSpace {
-                throw CaptureError(
-                    "\(path): the USB bus has no bandwidth left; try format=mjpeg, or a smaller size or fps"
-                )
-            }
-            throw failure("start stream")
-        }
+        guard apus_v4l2_stream(file.raw, type, 1) == 0 else { throw failure("start stream") }
         isStreaming = true
     }
 
@@ -200,7 +198,7 @@ package import System
         }
         let first = Int(frame.index) * planes
         guard unsafe first + planes <= buffers.count else {
-            throw CaptureError("\(path): the driver gave a buffer that is none")
+            throw CaptureError("\(path): the driver gave a buffer that is none", kind: .ended)
         }
         let starts = [frame.start.0, frame.start.1, frame.start.2]
         let lengths = [frame.length.0, frame.length.1, frame.length.2]
@@ -211,12 +209,20 @@ package import System
             let start = min(Int(starts[plane]), limit)
             return start..<min(start + Int(lengths[plane]), limit)
         }
+        let clock: FrameClock =
+            switch Int(frame.clock) {
+            case apus_v4l2_clock_monotonic: .monotonic
+            case apus_v4l2_clock_copy: .copy
+            default: .unknown
+            }
         return Filled(
             index: frame.index,
             ranges: ranges,
             sequence: frame.sequence,
             isDamaged: frame.is_damaged != 0,
-            captured: frame.monotonic_ns > 0 ? Instant(nanoseconds: frame.monotonic_ns) : nil
+            clock: clock,
+            isStart: frame.is_start != 0,
+            time: Instant(nanoseconds: frame.time_ns)
         )
     }
 
@@ -233,8 +239,11 @@ package import System
         guard apus_v4l2_queue(file.raw, type, filled.index) == 0 else { throw failure("queue buffer") }
     }
 
-    private func close() {
+    private func close() { releaseBuffers() }
+
+    private func releaseBuffers() {
         if isStreaming { _ = apus_v4l2_stream(file.raw, type, 0) }
+        isStreaming = false
         // Safe: the mappings are ours, and nothing refers to them any more.
         for index in unsafe buffers.indices {
             let buffer = unsafe buffers[index]
@@ -243,12 +252,61 @@ package import System
             }
         }
         unsafe buffers.removeAll()
+        guard hasBuffers else { return }
+        hasBuffers = false
+        var none: UInt32 = 0
+        // Safe: the call reads and fills in a variable of ours. What it says changes nothing.
+        _ = unsafe apus_v4l2_request_buffers(file.raw, type, &none)
     }
 
-    private static let tryAgain: Int32 = 11
-    private static let noSpace: Int32 = 28
+    // MARK: Failures
 
-    private func failure(_ what: String) -> CaptureError { Self.explain(SystemError(what, code: lastErrorCode), path) }
+    private static let tryAgain: Int32 = 11
+
+    private func failure(_ call: String) -> CaptureError {
+        let error = SystemError(call, code: lastErrorCode)
+        switch (error.code, call) {
+        case (V4L2Code.noSpace, _):
+            return CaptureError(
+                "\(path): the USB bus has no bandwidth left; try format=mjpeg, a smaller size or fps, another port, or "
+                    + "the option quirks=0x80 of the module uvcvideo",
+                kind: .noBandwidth
+            )
+        case (V4L2Code.noDevice, _), (V4L2Code.noAddress, _):
+            return CaptureError("\(path): the camera has been taken away", kind: .gone)
+        case (V4L2Code.noLink, _), (V4L2Code.noLock, _):
+            return CaptureError("\(path): \(signalFault ?? "no signal")", kind: .transient)
+        case (V4L2Code.ioError, "start stream"), (V4L2Code.protocolError, "start stream"),
+            (V4L2Code.timedOut, "start stream"):
+            return CaptureError(
+                "\(path): the stream does not start: \(error.reason); look at the cable or hub",
+                kind: .transient
+            )
+        case (V4L2Code.brokenPipe, "start stream"):
+            return CaptureError(
+                "\(path): the stream does not start: the formats along the media pipeline differ; set them with media-ctl"
+            )
+        case (V4L2Code.ioError, "take frame"):
+            return CaptureError("\(path): the device reports an error instead of a frame", kind: .transient)
+        case (V4L2Code.brokenPipe, "take frame"), (V4L2Code.invalid, "take frame"), (V4L2Code.invalid, "queue buffer"):
+            return CaptureError("\(path): the driver has ended the stream", kind: .ended)
+        default: return Self.explain(error, path)
+        }
+    }
+
+    /// The values of errno that say what to do.
+    private enum V4L2Code {
+        static let ioError: Int32 = 5
+        static let noAddress: Int32 = 6
+        static let noDevice: Int32 = 19
+        static let invalid: Int32 = 22
+        static let noSpace: Int32 = 28
+        static let brokenPipe: Int32 = 32
+        static let noLock: Int32 = 37
+        static let noLink: Int32 = 67
+        static let protocolError: Int32 = 71
+        static let timedOut: Int32 = 110
+    }
 
     /// Says what to do about the failures that users meet.
     package static func explain(_ error: SystemError, _ path: String) -> CaptureError {
@@ -263,6 +321,6 @@ package import System
                 ""
             }
         let place = error.call.contains(path) ? path : "\(path): \(error.call)"
-        return CaptureError("\(place): \(error.reason)\(remedy)")
+        return CaptureError("\(place): \(error.reason)\(remedy)", kind: error.isDeviceGone ? .gone : .other)
     }
 }

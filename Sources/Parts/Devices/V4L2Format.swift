@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pixel formats taken from V4L2 devices, and the choice among what a device offers.
+// The pixel formats taken from V4L2 devices.
 
 package import Config
 package import Media
@@ -57,58 +57,5 @@ extension V4L2Format {
         case .rgb24, .bgr24: 3
         default: 1
         }
-    }
-}
-
-/// A format, size and rate that a device offers.
-package struct V4L2Mode: Sendable, Hashable {
-    package var fourCC: UInt32
-    package var size: PictureSize
-    /// The highest frames per second at that size; 0 if the driver does not say.
-    package var frameRate: Double
-
-    package init(fourCC: UInt32, size: PictureSize, frameRate: Double) {
-        self.fourCC = fourCC
-        self.size = size
-        self.frameRate = frameRate
-    }
-
-    /// The mode nearest to what is asked for; nil if none has a usable format.
-    ///
-    /// A given format is kept; then the size counts, then the rate, then how much work the format makes: uncompressed
-    /// frames need no decoding, but USB carries few of them; MJPEG also gives pictures to every other stream.
-    package static func best(
-        among modes: [V4L2Mode],
-        for request: SourceAddress.V4L2Request,
-        preferring target: PictureSize,
-        rate: Int
-    ) -> V4L2Mode? {
-        let size = request.size ?? target
-        let frameRate = Double(request.frameRate ?? rate)
-        return
-            modes
-            .filter { mode in
-                guard let format = V4L2Format(fourCC: mode.fourCC) else { return false }
-                return request.format == nil || request.format == format
-            }
-            .min { left, right in score(left, size, frameRate) < score(right, size, frameRate) }
-    }
-
-    /// Lower is better.
-    private static func score(_ mode: V4L2Mode, _ size: PictureSize, _ rate: Double) -> (Int, Double, Int) {
-        let difference = abs(mode.size.width - size.width) + abs(mode.size.height - size.height)
-        let missing = mode.frameRate > 0 ? max(0, rate - mode.frameRate - 0.5) : 0
-        let work =
-            switch V4L2Format(fourCC: mode.fourCC) {
-            case .mjpeg: 0
-            case .yu12, .nv12, .nv21: 1
-            case .yuyv, .uyvy: 2
-            case .rgb24, .bgr24: 3
-            case .h264: 4
-            case .hevc: 5
-            case .grey: 6
-            case nil: 7
-            }
-        return (difference, missing, work)
     }
 }

@@ -13,12 +13,21 @@ package struct UnitInfo: Sendable, Hashable {
     package var isKeyframe: Bool
     /// Frames are missing in front of this one.
     package var isDiscontinuous: Bool
+    /// What is to be put into a camera's JPEG on its way, so that it is a whole one; nil if it is.
+    package var repair: JPEGRepair?
 
-    package init(codec: Codec, captured: Instant, isKeyframe: Bool, isDiscontinuous: Bool = false) {
+    package init(
+        codec: Codec,
+        captured: Instant,
+        isKeyframe: Bool,
+        isDiscontinuous: Bool = false,
+        repair: JPEGRepair? = nil
+    ) {
         self.codec = codec
         self.captured = captured
         self.isKeyframe = isKeyframe
         self.isDiscontinuous = isDiscontinuous
+        self.repair = repair
     }
 }
 

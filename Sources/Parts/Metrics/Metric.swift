@@ -91,6 +91,18 @@ extension Metric {
         ["camera"],
         "Frames that the source could not deliver, or that came faster than they could be used."
     )
+    package static let captureFaults = Metric(
+        .counter,
+        "capture_faults_total",
+        ["camera", "fault"],
+        "Frames of a V4L2 camera that were not delivered, by what was wrong."
+    )
+    package static let captureRecoveries = Metric(
+        .counter,
+        "capture_recoveries_total",
+        ["camera", "step"],
+        "What was done to get frames of a V4L2 camera again."
+    )
     package static let streamFrames = Metric(
         .counter,
         "stream_frames_total",
@@ -225,7 +237,8 @@ extension Metric {
     /// All metrics in the order of the page.
     package static let all: [Metric] = [
         buildInformation, up, restarts, uptime, processTime, processMemory, connections, cameraOnline, sourceLosses,
-        sourceDrops, streamFrames, streamKeyframes, streamBytes, streamSkips, streamFailures, encodeTime, viewers,
+        sourceDrops, captureFaults, captureRecoveries, streamFrames, streamKeyframes, streamBytes, streamSkips,
+        streamFailures, encodeTime, viewers,
         sentFrames, sentBytes, droppedFrames, ringLag, joinTime, viewerLatency, systemProcessorTime, systemMemory,
         systemTemperature, systemFan, systemFanPower, systemThrottled, systemDisk, systemWritten, systemWear,
         systemNetwork, systemWarning, thermalShare,

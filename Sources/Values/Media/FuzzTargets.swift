@@ -41,6 +41,23 @@ package enum MediaFuzz {
             }
         }
         _ = try? JPEGHeader(parsing: bytes)
+        repair(bytes)
+    }
+
+    /// What is mended is whole, and both ways of mending give the same.
+    private static func repair(_ bytes: Span<UInt8>) {
+        guard let repair = try? JPEGRepair(bytes, acceptsMissingEnd: true) else { return }
+        var mended: [UInt8] = []
+        repair.append(bytes, to: &mended)
+        precondition(mended.count == repair.mendedLength, "the mended image has another length")
+        var copy = [UInt8](repeating: 0, count: mended.count)
+        var span = copy.mutableSpan
+        repair.write(bytes, into: &span)
+        precondition(copy == mended, "two ways of mending differ")
+        precondition((try? JPEGHeader(parsing: mended.span))?.hasHuffmanTables == true, "tables are missing")
+        if !repair.needsEnd {
+            precondition((try? JPEGRepair(mended.span))?.isWhole == true, "a mended image is not whole")
+        }
     }
 
     /// Stamps an access unit that has no stamp, and finds the stamp again.

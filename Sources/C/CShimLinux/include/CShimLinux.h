@@ -11,3 +11,4 @@
 #include "v4l2_controls.h"
 #include "v4l2_list.h"
 #include "v4l2_shim.h"
+#include "v4l2_signal.h"

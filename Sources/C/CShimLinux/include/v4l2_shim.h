@@ -29,11 +29,6 @@ struct apus_v4l2_sizes {
 };
 int apus_v4l2_sizes_at(int fd, uint32_t fourcc, uint32_t index, struct apus_v4l2_sizes *sizes);
 
-/** The shortest frame interval with this index, in seconds as a fraction. */
-int apus_v4l2_interval_at(
-    int fd, uint32_t fourcc, uint32_t width, uint32_t height, uint32_t index, uint32_t *numerator,
-    uint32_t *denominator);
-
 /** A picture has at most so many planes of its own here. */
 enum { apus_v4l2_planes = 3 };
 
@@ -42,6 +37,9 @@ struct apus_v4l2_format {
     uint32_t fourcc, width, height, is_full_range, planes, stride[3];
 };
 int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format);
+
+/** The size that the device is set to. */
+int apus_v4l2_get_size(int fd, uint32_t type, uint32_t *width, uint32_t *height);
 
 /** Asks for a frame interval; gives what the driver made of it. ENOTSUP if the driver has none to set. */
 int apus_v4l2_set_interval(int fd, uint32_t type, uint32_t *numerator, uint32_t *denominator);
@@ -53,13 +51,23 @@ int apus_v4l2_request_buffers(int fd, uint32_t type, uint32_t *count);
 void *apus_v4l2_map(int fd, uint32_t type, uint32_t index, uint32_t plane, size_t *length);
 void apus_v4l2_unmap(void *start, size_t length);
 
+/** How many buffers the driver wants at least (V4L2_CID_MIN_BUFFERS_FOR_CAPTURE); 0 if it does not say. */
+uint32_t apus_v4l2_minimum_buffers(int fd);
+
+/** V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME: a button. */
+uint32_t apus_v4l2_keyframe_control(void);
+
 /** Hands a buffer to the driver. */
 int apus_v4l2_queue(int fd, uint32_t type, uint32_t index);
 
-/** A filled buffer: where its bytes are in each plane. `monotonic_ns` is -1 if the driver's time is of another clock. */
+/** Which clock a frame's time is of. */
+enum { apus_v4l2_clock_unknown, apus_v4l2_clock_monotonic, apus_v4l2_clock_copy };
+
+/** A filled buffer: where its bytes are in each plane, and when it was filled by which clock; `is_start` if that is the
+ *  start of its exposure, not its end. */
 struct apus_v4l2_frame {
-    uint32_t index, sequence, is_damaged, start[3], length[3];
-    int64_t monotonic_ns;
+    uint32_t index, sequence, is_damaged, clock, is_start, start[3], length[3];
+    int64_t time_ns;
 };
 int apus_v4l2_dequeue(int fd, uint32_t type, struct apus_v4l2_frame *frame);
 

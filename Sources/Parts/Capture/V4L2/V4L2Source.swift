@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A V4L2 camera as a source.
+// A V4L2 camera as a source: opened, set, watched over, given up.
 
 import Bytes
 import Config
@@ -10,82 +10,279 @@ import Media
 import System
 
 /// Captures from a V4L2 device with mapped buffers.
+///
+/// A device that digitises a signal stays open while there is none, and goes on by itself when it is back.
 final class V4L2Source: ControlledSource {
-    /// Without a frame for so long, the device is opened anew.
-    static let stall = Duration.seconds(2)
-    /// So many damaged frames in a row mean that the stream is broken.
-    static let damageLimit = 30
+    /// How often a signal that is missing is looked for, and one that is there looked after.
+    static let signalPeriod = Duration.milliseconds(500)
+    /// How often it is looked whether frames still come.
+    static let watchPeriod = Duration.milliseconds(200)
+    /// So many errors in a row instead of frames mean that the stream is broken.
+    static let errorLimit = 3
+    /// A keyframe that helps is asked for so often.
+    static let keyframePeriod = Duration.seconds(1)
 
     private let loop: EventLoop
     private let path: String
     private let request: SourceAddress.V4L2Request
-    private let target: PictureSize
-    private let frameRate: Int
+    private let target: CaptureTarget
+    private let memory: V4L2Memory
+    private let mayResetUSB: Bool
     private var device: V4L2Device?
-    private var setting: V4L2Device.Setting?
-    private var watch: Watch?
-    private var watchdog: LoopTimer?
     private var output: SourceOutput?
-    private var lastFrame = Instant.zero
-    private var lastSequence: UInt32?
-    private var damaged = 0
-    private var splitter = AccessUnitSplitter(.h264)
-    private var scaler = Scaler()
-    private var pool = PicturePool()
-    private var raw: PictureBuffer?
-    private var repaired: [UInt8] = []
+    private var stream: Stream?
+    private var timers: [LoopTimer] = []
+    private var errors = 0
+    private var canForceKeyframes = true
+    private var lastKeyframeRequest = Instant.zero
+    private var pictures = V4L2Pictures()
     var wantsPictures = true
 
-    init(loop: EventLoop, path: String, request: SourceAddress.V4L2Request, target: PictureSize, frameRate: Int) {
+    /// What belongs to a stream that runs.
+    private struct Stream {
+        var setting: V4L2Device.Setting
+        var intake: V4L2Intake
+        var stalls: StallWatch
+        var watch: Watch
+    }
+
+    init(
+        loop: EventLoop,
+        path: String,
+        request: SourceAddress.V4L2Request,
+        target: CaptureTarget,
+        memory: V4L2Memory,
+        mayResetUSB: Bool
+    ) {
         self.loop = loop
         self.path = path
         self.request = request
         self.target = target
-        self.frameRate = frameRate
+        self.memory = memory
+        self.mayResetUSB = mayResetUSB
     }
+
+    // MARK: Life
 
     func start(_ output: SourceOutput) throws(CaptureError) {
         let device = try V4L2Device(path: path)
+        if let input = request.input { try device.select(input: input) }
+        try device.set(standard: request.standard)
+        memory.report.isClaimed = request.priority == .record && device.claim()
+        if request.priority == .record, !memory.report.isClaimed {
+            memory.deviates("claimed-by-another", "another program has claimed the device, and may change it")
+        }
+        device.watchControls()
+        self.device = device
+        self.output = output
+        if let fault = device.signalFault {
+            output.waits(fault)
+        } else {
+            do throws(CaptureError) {
+                try begin(device, output, isBroken: false)
+            } catch {
+                stop()
+                escalate(error)
+                throw error
+            }
+        }
+        timers = [
+            loop.timer(every: Self.watchPeriod) { [unowned self] in lookForFrames() },
+            loop.timer(every: Self.signalPeriod) { [unowned self] in lookForSignal() },
+        ]
+    }
+
+    func stop() {
+        for timer in timers { timer.cancel() }
+        timers = []
+        stream?.watch.cancel()
+        stream = nil
+        // Closed at once: the node of a device that is gone stays until then.
+        device = nil
+        output = nil
+    }
+
+    /// True while a signal is waited for.
+    var comesBack: Bool { device != nil && stream == nil }
+
+    /// Sets the device to what the signal and the request say, and starts the stream.
+    private func begin(_ device: V4L2Device, _ output: SourceOutput, isBroken: Bool) throws(CaptureError) {
+        try device.adoptTimings()
+        let timings = device.signalTimings
         let modes = device.modes()
-        guard let mode = V4L2Mode.best(among: modes, for: request, preferring: target, rate: frameRate) else {
+        // The signal's own size and rate are what there is to see of it.
+        let size = timings?.size ?? target.size
+        let rate = timings.map { max(1, Int($0.frameRate.rounded())) } ?? target.frameRate
+        guard let mode = V4L2Mode.best(among: modes, for: request, preferring: size, rate: rate) else {
             let wanted = request.format.map { "format \($0.rawValue)" } ?? "format that can be used"
             throw CaptureError("\(path): \(device.card) offers no \(wanted)")
         }
-        let setting = try device.configure(mode, frameRate: request.frameRate ?? frameRate)
-        if setting.format == .hevc { splitter = AccessUnitSplitter(.h265) }
-        try device.startStreaming()
-        self.device = device
-        self.setting = setting
-        self.output = output
+        let asked = Double(request.frameRate ?? rate)
+        let wanted = V4L2Plan(mode, frameRate: mode.frameRate > 0 ? min(asked, mode.frameRate) : asked)
+        let setting = try startStreaming(device, wanted, modes)
+        let watch: Watch
         do throws(SystemError) {
             watch = try loop.watch(device.descriptor, [.read, .priority]) { [unowned self] readiness in
                 if readiness.contains(.priority) { takeEvents() }
-                if readiness.isWorthReading { drain() }
+                if readiness.isWorthReading { drain(isFaulty: !readiness.contains(.readable)) }
             }
         } catch {
             throw CaptureError("\(path): \(error)")
         }
-        device.watchControls()
-        lastFrame = loop.now
-        watchdog = loop.timer(every: .milliseconds(500)) { [unowned self] in
-            if loop.now - lastFrame > Self.stall { fail(CaptureError("\(path): no frame for \(Self.stall)")) }
-        }
+        report(device, setting, timings)
+        errors = 0
+        pictures = V4L2Pictures()
+        stream = Stream(
+            setting: setting,
+            intake: V4L2Intake(output, memory, setting, isBroken: isBroken),
+            stalls: StallWatch(frameRate: setting.frameRate, at: loop.now),
+            watch: watch
+        )
         output.live(
             CaptureFormat(
                 codec: setting.format.codec,
                 size: setting.size,
                 frameRate: setting.frameRate,
-                name: device.card
+                name: device.card,
+                compromise: memory.report.compromise
             )
         )
     }
 
-    func stop() {
-        watch?.cancel()
-        watchdog?.cancel()
-        device = nil
-        output = nil
+    /// Starts with the plan, or with less if the bus has no room for it.
+    private func startStreaming(
+        _ device: V4L2Device,
+        _ wanted: V4L2Plan,
+        _ modes: [V4L2Mode]
+    ) throws(CaptureError) -> V4L2Device.Setting {
+        var plan = wanted
+        memory.report.compromise = nil
+        for attempt in 1... {
+            do throws(CaptureError) {
+                let setting = try device.configure(plan)
+                try device.startStreaming()
+                if attempt > 1 { memory.report.compromise = "the USB bus has no bandwidth for \(wanted); \(plan) goes" }
+                return setting
+            } catch {
+                guard error.kind == .noBandwidth, attempt < V4L2Plan.limit,
+                    let next = wanted.next(after: plan, among: modes, keeping: request.format)
+                else { throw error }
+                plan = next
+            }
+        }
+        throw CaptureError("\(path): no plan is left")
     }
+
+    private func report(_ device: V4L2Device, _ setting: V4L2Device.Setting, _ timings: V4L2Timings?) {
+        let rate = V4L2Plan.text(setting.frameRate.value)
+        memory.report.mode = "\(setting.format.rawValue) \(setting.size) at \(rate) fps"
+        memory.report.buffers = device.bufferCount
+        memory.report.timings = timings?.description
+        let input = device.input
+        let isTold = input?.isDigital == true || input?.isAnalogue == true || request.input != nil
+        memory.report.input = isTold ? input?.name : nil
+    }
+
+    // MARK: Faults
+
+    private func fail(_ error: CaptureError) {
+        let output = output
+        memory.report.add(.reopen)
+        output?.recovery(.reopen, error.description)
+        stop()
+        escalate(error)
+        output?.stopped(error)
+    }
+
+    /// Counts an opening without use, and resets a USB device when nothing else has helped.
+    private func escalate(_ error: CaptureError) {
+        guard error.kind == .transient || error.kind == .ended else { return }
+        memory.fruitless += 1
+        guard memory.mayReset(at: loop.now), let device = USBDevice(behind: path) else { return }
+        guard mayResetUSB else {
+            memory.deviates("needs-reset", "the camera does not recover; usb_reset = yes would reset it on its bus")
+            return
+        }
+        memory.reset(device, on: loop)
+    }
+
+    /// Takes the step that frames are to be brought back by.
+    private func take(_ step: StallWatch.Step, _ error: CaptureError) {
+        guard let device, step == .restart else { return fail(error) }
+        memory.report.add(.restart)
+        output?.recovery(.restart, error.description)
+        errors = 0
+        stream?.intake.interrupted()
+        do throws(CaptureError) { try device.restartStreaming() } catch { fail(error) }
+    }
+
+    private func lookForFrames() {
+        guard let allowed = stream?.stalls.allowed, let step = stream?.stalls.check(at: loop.now) else { return }
+        take(step, CaptureError("\(path): no frame for \(allowed)", kind: .transient))
+    }
+
+    private func fault(_ error: CaptureError) {
+        switch error.kind {
+        case .ended:
+            guard let step = stream?.stalls.fault(at: loop.now) else { return }
+            take(step, error)
+        case .transient:
+            stream?.intake.drop(.error)
+            errors += 1
+            guard errors >= Self.errorLimit, let step = stream?.stalls.fault(at: loop.now) else { return }
+            take(step, error)
+        case .other, .gone, .noBandwidth: fail(error)
+        }
+    }
+
+    // MARK: The signal
+
+    private func takeEvents() {
+        while let device, let event = device.nextEvent() {
+            switch event {
+            case .control(let id): if let control = device.control(id) { output?.control(control) }
+            case .sourceChange: signalChanged()
+            }
+        }
+    }
+
+    private func lookForSignal() {
+        guard let device else { return }
+        if stream == nil {
+            takeEvents()
+            if stream == nil, device.signalFault == nil { signalChanged() }
+        } else if memory.report.input != nil, let fault = device.signalFault {
+            lose(fault)
+        }
+    }
+
+    /// The signal has come, or is another one than before.
+    private func signalChanged() {
+        guard let device, let output else { return }
+        if let fault = device.signalFault { return lose(fault) }
+        if stream != nil {
+            memory.report.add(.retime)
+            output.recovery(.retime, "the signal has changed")
+        }
+        endStream()
+        do throws(CaptureError) { try begin(device, output, isBroken: true) } catch { fail(error) }
+    }
+
+    /// There is no signal: the device stays open, and the signal is waited for.
+    private func lose(_ reason: String) {
+        guard stream != nil else { return output?.waits(reason) ?? () }
+        endStream()
+        output?.stopped(CaptureError(reason))
+    }
+
+    /// A device that does not stream must not be watched: it always reports an error then.
+    private func endStream() {
+        stream?.watch.cancel()
+        stream = nil
+        device?.stopStreaming()
+    }
+
+    // MARK: Controls
 
     var controls: [CameraControl] { device?.controls() ?? [] }
 
@@ -95,132 +292,78 @@ final class V4L2Source: ControlledSource {
         if let changed = device.control(control.id) { output?.control(changed) }
     }
 
-    private func takeEvents() {
-        while let event = device?.nextEvent() {
-            switch event {
-            case .control(let id): if let control = device?.control(id) { output?.control(control) }
-            case .sourceChange: return fail(CaptureError("\(path): the signal has changed"))
-            }
-        }
+    /// Asks a camera that codes itself; many cannot be asked.
+    func requestKeyframe() {
+        guard canForceKeyframes, let device, stream?.setting.format.codec != .jpeg else { return }
+        canForceKeyframes = device.forceKeyframe()
+        lastKeyframeRequest = loop.now
     }
 
-    private func fail(_ error: CaptureError) {
-        let output = output
-        stop()
-        output?.stopped(error)
-    }
+    // MARK: Frames
 
     /// Takes all filled buffers; of uncompressed ones only the newest is used.
-    private func drain() {
-        guard let device, let setting else { return }
+    private func drain(isFaulty: Bool) {
+        guard let device, let setting = stream?.setting, let intake = stream?.intake else { return }
+        var isEmpty = true
         do throws(CaptureError) {
             var newest: V4L2Device.Filled?
             while let filled = try device.dequeue() {
-                lastFrame = loop.now
-                guard isGood(filled) else {
+                isEmpty = false
+                errors = 0
+                guard intake.admits(filled) else {
                     try device.requeue(filled)
                     continue
                 }
                 if setting.format.codec == nil {
                     if let older = newest {
-                        output?.dropped(1)
+                        intake.drop(.superseded)
                         try device.requeue(older)
                     }
                     newest = filled
                 } else {
-                    deliver(filled, device, setting)
+                    let captured = intake.instant(filled, at: loop.now)
+                    var isGood = false
+                    device.withBytes(filled) { isGood = intake.deliver($0, captured: captured) }
                     // The receiver may have stopped us.
-                    guard self.device != nil else { return }
+                    guard self.device === device, stream != nil else { return }
+                    if isGood { noteFrame() }
                     try device.requeue(filled)
                 }
             }
-            guard let newest else { return }
-            let picture = wantsPictures ? try convert(newest, device, setting) : nil
-            try device.requeue(newest)
-            if let picture { output?.picture(picture, newest.captured ?? loop.now) }
+            if let newest { try show(newest, device, setting, intake) }
         } catch {
-            fail(error)
+            return fault(error)
         }
+        if isEmpty, isFaulty { fault(CaptureError("\(path): the device reports an error", kind: .transient)) }
+        if intake.needsKeyframe, loop.now - lastKeyframeRequest > Self.keyframePeriod { requestKeyframe() }
     }
 
-    private func isGood(_ filled: V4L2Device.Filled) -> Bool {
-        if let lastSequence, filled.sequence > lastSequence + 1 {
-            output?.dropped(Int(filled.sequence - lastSequence - 1))
-        }
-        lastSequence = filled.sequence
-        guard !filled.isDamaged, !filled.ranges[0].isEmpty else {
-            damaged += 1
-            output?.dropped(1)
-            if damaged == Self.damageLimit {
-                loop.later { [weak self] in
-                    guard let self else { return }
-                    fail(CaptureError("\(path): \(Self.damageLimit) damaged frames in a row"))
-                }
-            }
-            return false
-        }
-        damaged = 0
-        return true
-    }
-
-    private func deliver(_ filled: V4L2Device.Filled, _ device: V4L2Device, _ setting: V4L2Device.Setting) {
-        let captured = filled.captured ?? loop.now
-        device.withBytes(filled) { bytes in
-            if let codec = setting.format.codec, codec != .jpeg {
-                // Each buffer is one access unit: nothing is kept back for the next.
-                let emit: (FrameFlags, Span<UInt8>) -> Void = { [output] flags, unit in
-                    let info = UnitInfo(codec: codec, captured: captured, isKeyframe: flags.contains(.keyframe))
-                    output?.unit(info, unit)
-                }
-                splitter.push(bytes, emit: emit)
-                splitter.finish(emit: emit)
-                return
-            }
-            guard JPEGRepair.repair(bytes, into: &repaired) else {
-                output?.dropped(1)
-                return
-            }
-            let image = repaired
-            output?.unit(UnitInfo(codec: .jpeg, captured: captured, isKeyframe: true), image.span)
-        }
-    }
-
-    /// Copies an uncompressed frame out of the driver's buffer, as 4:2:0.
-    private func convert(
+    private func show(
         _ filled: V4L2Device.Filled,
         _ device: V4L2Device,
-        _ setting: V4L2Device.Setting
-    ) throws(CaptureError) -> PictureBuffer? {
-        guard let format = setting.format.pixels else { return nil }
-        let size = setting.size
-        do throws(EncodeError) {
-            let source: PictureBuffer
-            if let raw {
-                source = raw
-            } else {
-                source = try PictureBuffer(width: size.width, height: size.height, format: format)
-                raw = source
-            }
-            let isWhole =
-                setting.strides.count > 1
-                || filled.ranges[0].count >= source.packedLength(stride: setting.strides[0])
-            guard isWhole else {
-                output?.dropped(1)
-                return nil
-            }
-            source.range = setting.isFullRange ? .full : .limited
-            if setting.strides.count == 1 {
-                device.withBytes(filled) { bytes in source.load(bytes, stride: setting.strides[0]) }
-            } else {
-                for (plane, stride) in setting.strides.enumerated() {
-                    device.withBytes(filled, plane: plane) { bytes in source.load(plane, bytes, stride: stride) }
-                }
-            }
-            let picture = try pool.take(width: size.width, height: size.height)
-            try scaler.scale(source, into: picture)
-            return picture
-        } catch {
-            throw CaptureError("\(path): \(error)")
+        _ setting: V4L2Device.Setting,
+        _ intake: V4L2Intake
+    ) throws(CaptureError) {
+        let captured = intake.instant(filled, at: loop.now)
+        guard pictures.isWhole(filled, setting) else {
+            intake.drop(.short)
+            return try device.requeue(filled)
         }
+        noteFrame()
+        var picture: PictureBuffer?
+        if wantsPictures {
+            do throws(EncodeError) {
+                picture = try pictures.convert(filled, device, setting)
+            } catch {
+                throw CaptureError("\(path): \(error)")
+            }
+        }
+        try device.requeue(filled)
+        if let picture { output?.picture(picture, captured) }
+    }
+
+    private func noteFrame() {
+        stream?.stalls.frame(at: loop.now)
+        memory.fruitless = 0
     }
 }

@@ -150,14 +150,17 @@ extension DeviceProbe {
     }
 
     private static func input(_ fd: Int32) -> DeviceInput? {
+        var index: UInt32 = 0
         var found = apus_v4l2_input()
-        // Safe: both calls fill in structures of ours, and the shim ends the name with a NUL.
-        guard unsafe apus_v4l2_selected_input(fd, &found) == 0 else { return nil }
+        // Safe: both calls fill in variables of ours, and the shim ends the name with a NUL.
+        guard unsafe apus_v4l2_get_input(fd, &index) == 0, unsafe apus_v4l2_input_at(fd, index, &found) == 0 else {
+            return nil
+        }
         let name = unsafe withUnsafeBytes(of: found.name) { unsafe text($0) }
         var signal = DeviceInput.Signal.unknown
-        if found.has_timings != 0 {
-            var seen = apus_v4l2_signal()
-            if unsafe apus_v4l2_signal(fd, &seen) == 0 {
+        if found.capabilities & Self.hasTimings != 0 {
+            var seen = apus_v4l2_timings()
+            if unsafe apus_v4l2_query_timings(fd, &seen) == 0 {
                 let (width, height) = (Int(seen.width), Int(seen.height))
                 signal = .present(width: width, height: height, frameRate: Double(seen.millihertz) / 1000)
             } else {
@@ -183,6 +186,8 @@ extension DeviceProbe {
     /// Drivers of Raspberry Pi that capture from memory, not from a camera.
     private static let pipelines: Set<String> = ["bcm2835-isp", "pispbe", "rp1-cfe"]
     private static let busyCode: Int32 = 16
+    /// V4L2_IN_CAP_DV_TIMINGS.
+    private static let hasTimings: UInt32 = 2
     /// V4L2_IN_ST_NO_POWER and V4L2_IN_ST_NO_SIGNAL.
     private static let noSignal: UInt32 = 0x3
     /// V4L2_IN_ST_NO_H_LOCK, V4L2_IN_ST_NO_V_LOCK and V4L2_IN_ST_NO_SYNC.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The standard Huffman tables, and putting them into MJPEG that leaves them out.
+// The standard Huffman tables, which MJPEG may leave out.
 
 import Bytes
 
@@ -17,21 +17,6 @@ extension JPEG {
         }
         let tables = standardHuffmanTables.span
         return table.isEqual(to: tables.extracting(range))
-    }
-
-    /// Appends `image` with the standard Huffman tables in front of its first scan.
-    ///
-    /// For MJPEG whose header says `hasHuffmanTables == false`; decoders other than those made for MJPEG want them.
-    package static func appendInsertingHuffmanTables(
-        _ image: Span<UInt8>,
-        _ header: JPEGHeader,
-        to output: inout [UInt8]
-    ) {
-        output.append(image.extracting(0..<header.scanHeaderOffset))
-        output.append(bigEndian: UInt16(0xFFC4))
-        output.append(bigEndian: UInt16(standardHuffmanTables.count + 2))
-        output.append(contentsOf: standardHuffmanTables)
-        output.append(image.extracting(header.scanHeaderOffset..<image.count))
     }
 
     /// The content of a DHT segment with the four standard tables (T.81 Annex K.3).
