@@ -26,9 +26,15 @@ struct SoundPace: Sendable {
     private var translation: Int64 = 0
     /// Whether the present error is put right at once.
     private var isJumping = false
+    /// How much was left out since the sound was last in its place, in nanoseconds.
+    private var leftOut: Int64 = 0
+    /// More is not left out for one error: a sender that is faster than time itself would not be heard at all.
+    private static let longestLoss: Int64 = 1_000_000_000
 
     /// The instant of the frame with the time `time`, which should be `wanted`; nil if it is to be left out.
-    mutating func place(_ time: Int64, wanted: Instant, isSettling: Bool) -> Instant? {
+    ///
+    /// Sound without a picture is in step with all that there is: nothing is left out then.
+    mutating func place(_ time: Int64, wanted: Instant, isSettling: Bool, isAlone: Bool = false) -> Instant? {
         guard let newest else {
             let earliest = last.map { $0 + .nanoseconds(max(1, length)) } ?? wanted
             return begin(time, at: max(wanted, earliest))
@@ -41,12 +47,14 @@ struct SoundPace: Sendable {
         let error = wanted.nanoseconds - time - translation
         if isSettling || abs(error) > SourceClock.alignmentJump.nanoseconds { isJumping = true }
         if isJumping {
-            if error <= -elapsed {
+            if error <= -elapsed, !isAlone, leftOut < Self.longestLoss {
+                leftOut += elapsed
                 translation -= elapsed
                 return nil
             }
             if error >= elapsed { return begin(time, at: wanted) }
             isJumping = false
+            if error > -elapsed { leftOut = 0 }
         }
         let step = Self.step(elapsed, error)
         translation += max(-step, min(step, error))
@@ -69,6 +77,7 @@ struct SoundPace: Sendable {
         newest = time
         translation = instant.nanoseconds - time
         isJumping = false
+        leftOut = 0
         return publish(time)
     }
 

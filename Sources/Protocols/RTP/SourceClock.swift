@@ -94,7 +94,13 @@ package struct SourceClock: Sendable {
         let (time, own) = follow(ticks, track, arrived)
         if let wanted = wantedShift(track, time, own) { tracks[track].shift = wanted }
         let wanted = own + .nanoseconds(tracks[track].shift)
-        return tracks[track].pace.place(time, wanted: wanted, isSettling: isSettling(track, at: arrived))
+        return tracks[track].pace
+            .place(
+                time,
+                wanted: wanted,
+                isSettling: isSettling(track, at: arrived),
+                isAlone: tracks.count == 1
+            )
     }
 
     /// Takes a sender report: at `utc`, nanoseconds of the sender's wall clock, the track's timestamp was `ticks`.

@@ -66,6 +66,8 @@ package final class BackgroundQueue {
         }
     }
 
+    /// Held, as the watch has to be cancelled with it: whoever owns both may let go of the loop first.
+    private let loop: EventLoop
     private let shared: Shared
     private let idleTime: Duration
     private var watch: Watch?
@@ -74,6 +76,7 @@ package final class BackgroundQueue {
 
     /// A queue whose results come back on the thread of `loop`.
     package init(_ loop: EventLoop, idleTime: Duration = BackgroundQueue.idleTime) throws(SystemError) {
+        self.loop = loop
         shared = try Shared()
         self.idleTime = idleTime
         watch = try loop.watch(shared.results, .read) { [unowned self] _ in takeResults() }

@@ -122,6 +122,20 @@ import Testing
         #expect(abs((ahead.last ?? 0) - Double(error)) < 0.1)
     }
 
+    @Test(
+        "sound that is sent all at once is heard, alone wholly, with a picture but for its first second",
+        arguments: [1, 2]
+    )
+    func burst(tracks: Int) {
+        var clock = SourceClock(rates: [UInt32](repeating: 48_000, count: tracks))
+        let arrived = Instant(nanoseconds: 1_000_000_000)
+
+        let instants = (0..<500).map { clock.soundInstant(of: $0 * 960, track: tracks - 1, arrived: arrived) }
+
+        #expect(instants.count { $0 == nil } == (tracks == 1 ? 0 : 50))
+        #expect(steps(instants).allSatisfy { $0 >= 17.4 && $0 <= 20.01 })
+    }
+
     @Test("frames that come twice or out of order are left out") func disorder() {
         var clock = SourceClock(rates: [8000])
         let start = Instant(nanoseconds: 1_000_000_000)
