@@ -6,6 +6,7 @@ import pathlib
 import statistics
 import time
 
+from . import publishing
 from .apus import Apus, until
 from .browser import Browser, elsewhere
 from .case import SharedSuite
@@ -55,6 +56,30 @@ globalThis.apusWatch = () => {
   requestAnimationFrame(look);
 };
 """
+# How loud the film is, measured where the loudspeaker would be.
+LOUDNESS = """
+  const context = new AudioContext();
+  const analyser = context.createAnalyser();
+  context.createMediaElementSource(document.querySelector('.stage video')).connect(analyser);
+  const samples = new Float32Array(256);
+  Object.assign(globalThis, { apusLoudest: 0, apusQuietest: 1 });
+  setInterval(() => {
+    analyser.getFloatTimeDomainData(samples);
+    const loudness = Math.max(...samples.map(Math.abs));
+    globalThis.apusLoudest = Math.max(apusLoudest, loudness);
+    globalThis.apusQuietest = Math.min(apusQuietest, loudness);
+  }, 10);
+"""
+# Keeps what a link to a file would save, in place of saving it.
+CATCH_DOWNLOAD = """(() => {
+  globalThis.apusDownload = null;
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[download]');
+    if (!link) return;
+    event.preventDefault();
+    globalThis.apusDownload = { href: link.href, name: link.download };
+  }, { once: true });
+})()"""
 FIGURES = """(() => Object.fromEntries([...document.querySelectorAll('.figures div')]
   .map((pair) => [pair.children[0].textContent, pair.children[1].textContent])))()"""
 IS_PLAYING = "document.querySelector('.transports .playing strong')?.textContent"
@@ -73,7 +98,8 @@ class BrowserCase(SharedSuite):
 
     @classmethod
     def make_apus(cls):
-        return Apus(cameras={"cam": f"pattern:?size=640x360&fps={RATE}"})
+        film = "[camera.film]\nsource = publish:\n"
+        return Apus(config=f"[camera.cam]\nsource = pattern:?size=640x360&fps={RATE}\n{film}", streams=["cam"])
 
     @classmethod
     def setUpClass(cls):
@@ -120,7 +146,7 @@ class TransportsMixin:
     def test_each_transport_plays_and_tells_its_delay(self):
         for name, label in self.transports:
             with self.subTest(name):
-                self.visit(transport=name)
+                self.visit("/#/camera/cam", transport=name)
                 self.browser.wait_for(f"{IS_PLAYING} === '{label}'", f"{label} plays", timeout=40)
                 self.browser.run(f"(() => {{ {STAMP}; apusWatch(); }})()")
                 began = time.monotonic()
@@ -135,11 +161,11 @@ class TransportsMixin:
                 self.picture(f"play-{name}")
 
                 print(f"      {self.kind} {label}: {rate:.1f}/s, {statistics.median(ages):.0f} ms by stamp, {figures}")
-                # The machine may be slow; what stands still is wrong.
-                self.assertGreater(rate, RATE / 5)
+                # The machine may be slow. HLS is played three segments behind by browsers that do it by themselves.
+                self.assertGreater(rate, RATE / 3)
                 self.assertEqual(figures["Transport"], label)
                 age = statistics.median(ages)
-                self.assertLess(age, 15000 if name == "hls" else 2000)
+                self.assertLess(age, 10000 if name == "hls" else 1000)
                 # Chromium does not tell which time its HLS shows.
                 if name != "hls":
                     # The stamp is looked at once a screen refresh, which takes a while on a machine that has much to do.
@@ -148,7 +174,7 @@ class TransportsMixin:
                 self.assert_clean()
 
     def test_the_best_transport_is_taken_and_the_others_are_told(self):
-        self.visit()
+        self.visit("/#/camera/cam")
         self.browser.wait_for(f"{IS_PLAYING} === 'MSE'", "MSE plays")
         tried = self.browser.run(
             "[...document.querySelectorAll('.transports li')].map((entry) => [entry.className, entry.textContent])"
@@ -161,7 +187,7 @@ class TransportsMixin:
     def test_the_picture_comes_back_after_the_daemons_were_killed(self):
         for daemon in ["apus-video", "apus-http"]:
             with self.subTest(daemon):
-                self.visit()
+                self.visit("/#/camera/cam")
                 self.browser.wait_for(f"{IS_PLAYING} === 'MSE'", "MSE plays")
                 self.browser.run(f"(() => {{ {STAMP}; apusWatch(); }})()")
                 self.apus.kill(daemon)
@@ -170,7 +196,40 @@ class TransportsMixin:
                 self.browser.wait_for("apusAges.length > 20", f"pictures come after {daemon} was killed", timeout=40)
                 ages = self.browser.run("apusAges.slice(-10)")
 
-                self.assertLess(statistics.median(ages), 2000)
+                self.assertLess(statistics.median(ages), 1000)
+
+    def test_sound_is_heard_once_it_is_switched_on(self):
+        with publishing.ffmpeg(self.apus.rtsp("film"), "h264", "aac"):
+            until(lambda: (self.apus.run_dir / "ring/film.audio.sock").exists(), 10, "the film's sound")
+            self.visit("/#/camera/film")
+            self.browser.wait_for(f"{IS_PLAYING} === 'MSE'", "MSE plays")
+            self.browser.wait_for("!document.querySelector('.sound').hidden", "there is a switch for the sound")
+            self.assertTrue(self.browser.run("document.querySelector('.stage video').muted"))
+            self.browser.press("m")
+            self.browser.wait_for("!document.querySelector('.stage video').muted", "the sound is on")
+            self.browser.run(f"(() => {{ {LOUDNESS} }})()")
+            # The film beeps once a second.
+            self.browser.wait_for("apusLoudest > 0.1", "a beep is heard")
+            self.assertLess(self.browser.run("apusQuietest"), 0.01)
+            self.picture("sound")
+        self.assert_clean(permitted=("AudioContext",))
+
+    def test_a_snapshot_and_a_clip_can_be_saved(self):
+        self.visit("/#/camera/cam")
+        self.browser.wait_for(f"{IS_PLAYING}", "a transport plays")
+        for key, name, kind, start in [("s", "snapshot", "image/jpeg", [0xFF, 0xD8]), ("c", "clip", "video/mp4", [0, 0])]:
+            with self.subTest(name):
+                # The browser would ask where to put it, or not: what the page hands to it is looked at.
+                self.browser.run(CATCH_DOWNLOAD)
+                self.browser.press(key)
+                self.browser.wait_for("globalThis.apusDownload", "the page offers a file")
+                found = self.browser.run(
+                    "fetch(apusDownload.href).then(async (answer) => ({ status: answer.status, name: apusDownload.name,"
+                    " kind: answer.headers.get('Content-Type'), start: [...new Uint8Array(await answer.arrayBuffer())].slice(0, 2) }))"
+                )
+                self.assertRegex(found.pop("name"), rf"^cam_\d{{4}}-\d\d-\d\d_\d\d-\d\d-\d\d\.{'jpg' if key == 's' else 'mp4'}$")
+                self.assertEqual(found, {"status": 200, "kind": kind, "start": start})
+        self.assert_clean()
 
 
 class ChromiumTest(TransportsMixin, BrowserCase):
@@ -180,13 +239,15 @@ class ChromiumTest(TransportsMixin, BrowserCase):
     transports = (("mse", "MSE"), ("websocket", "WebSocket"), ("hls", "HLS"), ("mjpeg", "MJPEG"))
 
     def test_the_keyboard_does_it_all(self):
-        self.visit()
+        self.visit("/#/camera/cam")
         self.browser.wait_for(f"{IS_PLAYING}", "a transport plays")
         self.browser.press("?")
         self.browser.wait_for("document.querySelector('dialog[open]')?.textContent.includes('Full screen')", "the keys are told")
         self.browser.press("\ue00c")
         # It goes with its event `close`, which comes a moment later.
         self.browser.wait_for("!document.querySelector('dialog')", "the dialog is gone")
+        # It closes the list alone; without one it would lead to the other cameras.
+        self.assertEqual(self.browser.run("location.hash"), "#/camera/cam")
         self.browser.press(" ")
         self.browser.wait_for("document.querySelector('.stage .veil').textContent === 'Paused'", "it pauses")
         self.browser.press(" ")
@@ -198,14 +259,14 @@ class ChromiumTest(TransportsMixin, BrowserCase):
     def test_every_view_is_drawn_in_both_themes_on_desktop_and_phone(self):
         for theme in ["dark", "light"]:
             for name, width, height in [("desktop", 1440, 900), ("phone", 390, 844)]:
-                for view in ["", "status", "events", "logs", "config"]:
-                    with self.subTest(f"{view or 'live'} {theme} {name}"):
+                for view in ["", "camera/cam", "status", "events", "logs", "config"]:
+                    with self.subTest(f"{view or 'grid'} {theme} {name}"):
                         self.visit(f"/#/{view}", width=width, height=height, theme=theme)
-                        self.browser.wait_for("document.querySelector('#main h1')", "the view is drawn")
-                        if not view:
+                        self.browser.wait_for("document.querySelector('#main h1, #main .tile')", "the view is drawn")
+                        if view == "camera/cam":
                             self.browser.wait_for(IS_PLAYING, "a transport plays")
                         time.sleep(1.2 if PICTURES else 0.2)
-                        self.picture(f"{view or 'live'}-{name}-{theme}")
+                        self.picture(f"{view.partition('/')[0] or 'grid'}-{name}-{theme}")
                         wide = self.browser.run("document.documentElement.scrollWidth - innerWidth")
                         self.assertLessEqual(wide, 0, "the page is wider than the screen")
         self.assert_clean()

@@ -34,6 +34,7 @@ extension WebFile {
 .segments button[aria-pressed="true"] { background: var(--raised); color: var(--text); font-weight: 600; }
 .player:fullscreen { border: 0; border-radius: 0; display: grid; grid-template-rows: minmax(0, 1fr) auto; background: #000; }
 .player:fullscreen .stage { max-height: none; aspect-ratio: auto; height: 100%; }
+.terms { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .75rem .25rem; color: var(--dim); font-size: .85rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, auto)); gap: .25rem 1.25rem; padding: .85rem .25rem 0; }
 .figures dt { color: var(--dim); font-size: .78rem; }
 .figures dd { font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
@@ -126,8 +127,8 @@ section.card > h2 { font-size: 1rem; color: var(--text); margin-bottom: .35rem; 
 }
 @media (max-width: 860px) {
   .tiles { gap: .75rem; }
-  .live .player { margin: 0 max(-.75rem, calc(-1 * env(safe-area-inset-right))) 0 -.75rem; border-radius: 0; border-width: 1px 0; }
-  .tabs { gap: .8rem; }
+  .live .player { margin: 0 calc(-1 * max(.75rem, env(safe-area-inset-right))) 0 calc(-1 * max(.75rem, env(safe-area-inset-left))); border-radius: 0; border-width: 1px 0; }
+  .tabs { gap: .55rem; }
   .tabs button { font-size: .82rem; }
   .figures { grid-template-columns: repeat(3, auto); gap: .5rem 1rem; }
   .toolbar { gap: .15rem; padding: .35rem .25rem; }

@@ -27,21 +27,27 @@ function say(text) {
   $('#main').replaceChildren(h('p.notice', { role: 'alert' }, text));
 }
 
-async function refresh(name) {
+/** What the link is for and how long it lasts, as far as it says so. */
+const terms = ({ label, expires }) => h('p.terms', {}, label && h('strong', {}, label),
+  expires ? h('span', {}, `until ${new Date(expires * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })}`)
+    : h('span', {}, 'until it is revoked'));
+
+async function refresh(share) {
+  const name = share.camera;
   clearTimeout(timer);
   try {
     app.cameras = [await api.camera(name)];
     if (!view) {
       view = new LiveView(app, name, { isShared: true });
-      $('#main').replaceChildren(view.element);
-      document.title = name;
+      $('#main').replaceChildren(view.element, terms(share));
+      document.title = share.label ? `${name} – ${share.label}` : name;
       view.start();
     }
     view.update();
   } catch (error) {
     if ([401, 403, 404].includes(error.status)) return say('This link is none, or none any more.');
   }
-  if (!document.hidden) timer = setTimeout(refresh, refreshEvery, name);
+  if (!document.hidden) timer = setTimeout(refresh, refreshEvery, share);
 }
 
 async function begin() {
@@ -50,10 +56,10 @@ async function begin() {
   try {
     const { share } = await api.session();
     if (!share) return say('This link is none, or none any more.');
-    await refresh(share.camera);
+    await refresh(share);
     document.addEventListener('visibilitychange', () => {
       view?.visibility(!document.hidden);
-      if (!document.hidden) refresh(share.camera);
+      if (!document.hidden) refresh(share);
     });
   } catch (error) { say(error.message); }
 }

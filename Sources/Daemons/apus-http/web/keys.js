@@ -41,7 +41,8 @@ export class Shortcuts {
     const found = this.#keys.get(this.#prefix + key);
     const hasMore = [...this.#keys.keys()].some((other) => other.startsWith(`${this.#prefix}${key} `));
     this.#prefix = !found && hasMore ? `${key} ` : '';
-    if (!found || (isDialog && isDialog !== this.#open)) return;
+    // A dialog closes itself on Escape.
+    if (!found || (isDialog && (isDialog !== this.#open || key === 'Escape'))) return;
     event.preventDefault();
     found.act();
   }
