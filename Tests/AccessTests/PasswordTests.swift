@@ -133,4 +133,13 @@ struct PasswordTests {
         #expect((users != nil) == isRight)
         if let users { #expect(users.text.contains("tokens=\(text.replacing("HASH", with: hash))")) }
     }
+
+    @Test(
+        "a new password has at least eight characters; an old one may be shorter",
+        arguments: [("", false), ("1234567", false), ("12345678", true), ("äöüäöüä", false), ("correct horse", true)]
+    )
+    func newPasswords(password: String, isGood: Bool) {
+        #expect((Secret.problem(withNew: password) == nil) == isGood)
+        #expect((Secret.problem(with: password) == nil) == !password.isEmpty)
+    }
 }

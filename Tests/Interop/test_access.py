@@ -51,7 +51,7 @@ class Users(Apus):
     def command(self):
         users = self.directory / "users"
         for name, password, role, cameras in [
-            ("anna", "geheim", "admin", "*"), ("bob", "wort", "viewer", "cam"), ("eve", "lauscht", "publisher", "cam")
+            ("anna", "geheimnis", "admin", "*"), ("bob", "kennwort", "viewer", "cam"), ("eve", "lauschend", "publisher", "cam")
         ]:
             if not users.exists() or f"{name} " not in users.read_text():
                 self.user(f"{password}\n", "add", name, "--role", role, "--cameras", cameras)
@@ -72,7 +72,7 @@ class Users(Apus):
         )
 
     def describes(self, path):
-        with User(self, "anna", "geheim", path) as client:
+        with User(self, "anna", "geheimnis", path) as client:
             try:
                 client.describe()
                 return True
@@ -152,11 +152,11 @@ class TerminalTest(unittest.TestCase):
         return shown
 
     def test_a_password_is_not_shown_and_asked_for_twice(self):
-        code, shown, users = self.typed(b"gehein\x7fm\r", b"geheim\r")
+        code, shown, users = self.typed(b"geheimnit\x7fs\r", b"geheimnis\r")
 
         self.assertEqual(code, 0, shown)
         self.assertNotIn("gehei", shown)
-        self.assertIn(hashlib.md5(b"anna:Apus:geheim").hexdigest(), users)
+        self.assertIn(hashlib.md5(b"anna:Apus:geheimnis").hexdigest(), users)
 
     def test_passwords_that_differ_and_giving_up_change_nothing(self):
         for typed in [(b"one\r", b"two\r"), (b"one\x03",), (b"\x04",)]:
@@ -174,7 +174,7 @@ class AccessTest(unittest.TestCase):
         self.apus = Users(streams=["cam", "yard"]).start()
         self.addCleanup(self.apus.destroy)
 
-    def url(self, path, user="bob:wort"):
+    def url(self, path, user="bob:kennwort"):
         return self.apus.rtsp(path).replace("rtsp://", f"rtsp://{user}@")
 
     def described(self, name, password, path="cam", **options):
@@ -199,16 +199,16 @@ class AccessTest(unittest.TestCase):
                 running.result()
 
     def test_libcurl_logs_in_by_digest(self):
-        body = curl_describe(self.apus.rtsp("cam"), "bob:wort")
+        body = curl_describe(self.apus.rtsp("cam"), "bob:kennwort")
         self.assertIn(b"m=video", body)
         self.assertNotIn(b"m=video", curl_describe(self.apus.rtsp("cam"), "bob:wrong"))
         output = clients.run(
-            [settings.need("curl", "curl"), "-sS", "-i", "--digest", "-u", "bob:wort", self.apus.rtsp("cam")], 10
+            [settings.need("curl", "curl"), "-sS", "-i", "--digest", "-u", "bob:kennwort", self.apus.rtsp("cam")], 10
         )[0]
         self.assertIn("RTSP/1.0 200 OK", output)
 
     def test_two_sessions_at_once_from_one_address(self):
-        with User(self.apus, "anna", "geheim", "yard") as one, User(self.apus, "bob", "wort", algorithm="MD5") as other:
+        with User(self.apus, "anna", "geheimnis", "yard") as one, User(self.apus, "bob", "kennwort", algorithm="MD5") as other:
             one.play()
             other.play()
             time.sleep(2)
@@ -221,26 +221,26 @@ class AccessTest(unittest.TestCase):
             self.assertIn('"bob"', listed)
 
     def test_cameras_and_roles_are_kept_apart(self):
-        self.assertEqual(self.described("bob", "wort", "cam"), "200")
-        self.assertEqual(self.described("bob", "wort", "yard"), "403")
-        self.assertEqual(self.described("anna", "geheim", "yard"), "200")
-        self.assertEqual(self.described("eve", "lauscht", "cam"), "403")
-        with User(self.apus, "bob", "wort") as client:
+        self.assertEqual(self.described("bob", "kennwort", "cam"), "200")
+        self.assertEqual(self.described("bob", "kennwort", "yard"), "403")
+        self.assertEqual(self.described("anna", "geheimnis", "yard"), "200")
+        self.assertEqual(self.described("eve", "lauschend", "cam"), "403")
+        with User(self.apus, "bob", "kennwort") as client:
             with self.assertRaisesRegex(RTSPError, "403"):
                 client.request("ANNOUNCE")
 
     def test_wrong_passwords_are_slowed_then_locked_out_and_nobody_else_minds(self):
-        with User(self.apus, "bob", "wort") as inside:
+        with User(self.apus, "bob", "kennwort") as inside:
             inside.play()
             began = time.monotonic()
             statuses = [self.described("bob", "wrong") for _ in range(4)]
             took = time.monotonic() - began
             self.assertEqual(statuses, ["401", "401", "401", "403"])
             self.assertGreater(took, 0.25 + 0.5 + 1)
-            self.assertEqual(self.described("bob", "wort"), "403")
+            self.assertEqual(self.described("bob", "kennwort"), "403")
             before = len(inside.frames())
             self.assertEqual(len(self.elsewhere("127.0.0.9")), 2)
-            until(lambda: self.described("bob", "wort") == "200", 5, "the lock ends")
+            until(lambda: self.described("bob", "kennwort") == "200", 5, "the lock ends")
             self.assertGreater(len(inside.frames()), before)
 
     def elsewhere(self, address):
@@ -251,14 +251,14 @@ class AccessTest(unittest.TestCase):
 
     def test_a_changed_users_file_is_taken_without_a_restart(self):
         pid = self.apus.pid("apus-rtsp")
-        with User(self.apus, "bob", "wort") as client, User(self.apus, "anna", "geheim") as other:
+        with User(self.apus, "bob", "kennwort") as client, User(self.apus, "anna", "geheimnis") as other:
             client.play()
             other.play()
             self.apus.user(None, "remove", "bob")
             self.apus.reload()
             until(lambda: client.ended, 5, "bob is sent away")
             self.assertIsNone(other.ended)
-        self.assertEqual(self.described("bob", "wort"), "401")
+        self.assertEqual(self.described("bob", "kennwort"), "401")
         self.assertEqual(self.apus.pid("apus-rtsp"), pid)
 
     def test_http_asks_too(self):
@@ -277,15 +277,15 @@ class AccessTest(unittest.TestCase):
         curl = settings.need("curl", "curl")
         for kind in ["--digest", "--basic"]:
             for path, expected in [("/cam/snapshot.jpg", "200"), ("/yard/snapshot.jpg", "403")]:
-                command = [curl, "-s", "-o", os.devnull, "-w", "%{http_code}", kind, "-u", "bob:wort"]
+                command = [curl, "-s", "-o", os.devnull, "-w", "%{http_code}", kind, "-u", "bob:kennwort"]
                 self.assertEqual(clients.run([*command, self.apus.http(path)], 10)[0], expected)
-        listed = clients.run([curl, "-s", "--digest", "-u", "bob:wort", self.apus.http("/api/v1/cameras")], 10)[0]
+        listed = clients.run([curl, "-s", "--digest", "-u", "bob:kennwort", self.apus.http("/api/v1/cameras")], 10)[0]
         self.assertNotIn("yard", listed)
 
     def test_connections_that_say_nothing_are_closed_and_make_room(self):
         flood = [socket.create_connection(("127.0.0.1", self.apus.rtsp_port)) for _ in range(60)]
         try:
-            self.assertEqual(self.described("bob", "wort"), "200")
+            self.assertEqual(self.described("bob", "kennwort"), "200")
             for connection in flood:
                 connection.settimeout(6)
                 self.assertEqual(connection.recv(1), b"")

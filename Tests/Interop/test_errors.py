@@ -105,6 +105,11 @@ class ErrorsTest(unittest.TestCase):
         self.assert_names(self.apus("user", "add", "a/b", *users, code=2), "a/b")
         self.assert_names(self.apus("user", "add", "anna", "--role", "vewer", *users, code=2), "--role", "viewer")
         self.assert_names(self.apus("user", "add", "anna", *users, code=2), "password", "empty")
+        done = subprocess.run(
+            [settings.PROGRAMS / "apus", "user", "add", "anna", *users], input="1234567\n", capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("less than 8 characters", done.stderr)
         self.assertFalse(users[1].exists())
 
     def test_a_port_in_use_is_named_with_the_key_to_change(self):

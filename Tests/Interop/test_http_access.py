@@ -174,7 +174,7 @@ class HTTPAccessTest(unittest.TestCase):
 
     def test_a_form_logs_in_too(self):
         browser = self.browser()
-        body = urllib.parse.urlencode({"user": "bob", "password": "wort"})
+        body = urllib.parse.urlencode({"user": "bob", "password": "kennwort"})
         answer = browser.post("/api/v1/login", body, Content_Type="application/x-www-form-urlencoded")
         self.assertEqual((answer.status, answer.fields["Location"]), (303, "/"))
         self.assertEqual(browser.get("/cam/snapshot.jpg").status, 200)
@@ -210,14 +210,14 @@ class HTTPAccessTest(unittest.TestCase):
     def test_a_session_survives_a_reload_but_not_another_password(self):
         bob, olga = self.browser("bob"), self.browser("olga")
         _, stream = olga.watch()
-        self.apus.user("other\n", "passwd", "olga")
+        self.apus.user("another one\n", "passwd", "olga")
         try:
             self.apus.reload()
             until(lambda: ended(stream), 5, "the stream ends")
             self.assertEqual(bob.get("/cam/snapshot.jpg").status, 200)
             self.assertEqual(olga.get("/cam/snapshot.jpg").status, 401)
         finally:
-            self.apus.user("bedient\n", "passwd", "olga")
+            self.apus.user("bedienung\n", "passwd", "olga")
             self.apus.reload()
 
     def test_failed_logins_are_slowed_then_locked_out_and_a_session_goes_on(self):
@@ -242,7 +242,7 @@ class HTTPAccessTest(unittest.TestCase):
         began = time.monotonic()
         crowd = [socket.create_connection(("127.0.0.1", self.apus.http_port)) for _ in range(10)]
         for index, connection in enumerate(crowd):
-            credentials = base64.b64encode(f"anna:geheim{index}".encode() if index else b"anna:geheim").decode()
+            credentials = base64.b64encode(f"anna:geheimnis{index}".encode() if index else b"anna:geheimnis").decode()
             connection.sendall(
                 f"GET /cam/snapshot.jpg HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {credentials}\r\n\r\n".encode()
             )
@@ -272,7 +272,7 @@ class HTTPAccessTest(unittest.TestCase):
                 self.assertEqual(anna.post("/api/v1/shares", share, **fields).status, refusal)
                 if "Content_Type" not in fields:
                     self.assertEqual(anna.ask("DELETE", "/api/v1/shares/x", **fields).status, 403)
-                    self.assertEqual(anna.post("/api/v1/login", {"user": "bob", "password": "wort"}, **fields).status, 403)
+                    self.assertEqual(anna.post("/api/v1/login", {"user": "bob", "password": "kennwort"}, **fields).status, 403)
         for fields in [{}, {"Origin": None}, {"Sec_Fetch_Site": "same-origin", "Origin": "https://outer.example"}]:
             self.assertEqual(anna.post("/api/v1/shares", share, **fields).status, 201)
         token = self.token("anna")["token"]
@@ -458,12 +458,12 @@ class HTTPAccessTest(unittest.TestCase):
     def test_curl_logs_in_and_stays_in(self):
         jar = self.apus.directory / "jar"
         curl = [settings.need("curl", "curl"), "-s", "-b", jar, "-c", jar, "-o", os.devnull, "-w", "%{http_code}"]
-        login = ["-H", "Content-Type: application/json", "-d", '{"user":"bob","password":"wort"}']
+        login = ["-H", "Content-Type: application/json", "-d", '{"user":"bob","password":"kennwort"}']
         self.assertEqual(clients.run([*curl, *login, self.apus.http("/api/v1/login")], 10)[0], "200")
         self.assertEqual(clients.run([*curl, self.apus.http("/cam/snapshot.jpg")], 10)[0], "200")
         plain = [curl[0], "-s", "-o", os.devnull, "-w", "%{http_code}"]
         for kind in ["--digest", "--basic"]:
-            command = [*plain, kind, "-u", "bob:wort", self.apus.http("/cam/snapshot.jpg")]
+            command = [*plain, kind, "-u", "bob:kennwort", self.apus.http("/cam/snapshot.jpg")]
             self.assertEqual(clients.run(command, 10)[0], "200")
 
     def test_no_secret_gets_into_the_log(self):

@@ -252,7 +252,7 @@ class AccessTest(unittest.TestCase):
             connection.close()
             url = f"http://127.0.0.1:{apus.rtsp_port}/video.mjpg"
             output, _ = clients.run(
-                ["curl", "-s", "--digest", "-u", "bob:wort", "-I", "-w", "%{http_code}", url], 20
+                ["curl", "-s", "--digest", "-u", "bob:kennwort", "-I", "-w", "%{http_code}", url], 20
             )
             self.assertTrue(output.endswith("200"), output)
 

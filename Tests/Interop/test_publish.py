@@ -99,7 +99,7 @@ class RightsTest(unittest.TestCase):
     def test_publishers_log_in_and_others_are_refused(self):
         with tempfile.TemporaryDirectory(prefix="apus-users-") as folder:
             users = pathlib.Path(folder, "users")
-            users.write_text("eve role=publisher cameras=cam password=lauscht\nbob role=viewer password=wort\n")
+            users.write_text("eve role=publisher cameras=cam password=lauschend\nbob role=viewer password=kennwort\n")
             users.chmod(0o600)
             config = f"[apus]\nusers = {users}\n[camera.cam]\nsource = publish:\n[camera.yard]\nsource = publish:\n"
             with Apus(config=config, streams=[]) as apus:
@@ -107,12 +107,12 @@ class RightsTest(unittest.TestCase):
                     return apus.rtsp(camera).replace("//", f"//{user}@")
 
                 for number, make in enumerate([publishing.ffmpeg, publishing.gstreamer], 1):
-                    with self.subTest(make.__name__), make(url("eve:lauscht")):
+                    with self.subTest(make.__name__), make(url("eve:lauschend")):
                         until(lambda: apus.log(1000).count("publisher joined") == number, 10, "eve publishes")
                     until(lambda: apus.log(1000).count("publisher left") == number, 10, "eve is gone")
                 self.refused(url("eve:falsch"), "401")
-                self.refused(url("bob:wort"), "403")
-                self.refused(url("eve:lauscht", "yard"), "403")
+                self.refused(url("bob:kennwort"), "403")
+                self.refused(url("eve:lauschend", "yard"), "403")
                 self.refused(apus.rtsp("cam"), "401")
 
     def test_what_cannot_be_published_is_refused(self):

@@ -130,11 +130,11 @@ class TalkRightsTest(unittest.TestCase):
     def test_only_operators_may_speak(self):
         with tempfile.TemporaryDirectory(prefix="apus-users-") as folder:
             users = pathlib.Path(folder, "users")
-            users.write_text("bob role=viewer password=wort\nida role=operator password=laut\n")
+            users.write_text("bob role=viewer password=kennwort\nida role=operator password=laut\n")
             users.chmod(0o600)
             config = f"[apus]\nusers = {users}\n[camera.cam]\nsource = pattern:?size=320x180&fps=10\ntalkback = yes\n"
             with Apus(config=config, streams=[]) as apus:
-                for user, status in ("bob:wort", "403"), ("ida:laut", None):
+                for user, status in ("bob:kennwort", "403"), ("ida:laut", None):
                     with self.subTest(user), Talker(apus.rtsp("cam")) as talker:
                         token = base64.b64encode(user.encode()).decode()
                         plain = talker.request

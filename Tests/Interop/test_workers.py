@@ -299,12 +299,12 @@ class WorkersWithUsersTest(SharedSuite):
     def test_who_is_handed_over_is_not_asked_again(self):
         with contextlib.ExitStack() as stack:
             for host in HOSTS:
-                client = stack.enter_context(self.UserFromHost(self.apus, host, "bob", "wort"))
+                client = stack.enter_context(self.UserFromHost(self.apus, host, "bob", "kennwort"))
                 client.describe()
             self.assertEqual({entry["worker"] for entry in self.listed()}, {1, 2})
         with contextlib.ExitStack() as stack:
             for host in HOSTS:
-                client = stack.enter_context(self.UserFromHost(self.apus, host, "bob", "wort"))
+                client = stack.enter_context(self.UserFromHost(self.apus, host, "bob", "kennwort"))
                 client.describe()
                 # From here on a 401 is an error: the client has been challenged.
                 headers, _ = client.request("SETUP", f"{client.url}/trackID=0", Transport="RTP/AVP;multicast")

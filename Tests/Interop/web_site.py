@@ -23,7 +23,7 @@ source = pattern:?size=320x240&fps=10
 source = pattern:?size=320x240&fps=10
 """
 
-PASSWORDS = {"anna": "geheim", "olga": "bedient", "bob": "wort", "eve": "lauscht"}
+PASSWORDS = {"anna": "geheimnis", "olga": "bedienung", "bob": "kennwort", "eve": "lauschend"}
 ROLES = {"anna": ("admin", "*"), "olga": ("operator", "cam"), "bob": ("viewer", "cam"), "eve": ("publisher", "cam")}
 JSON = {"Content-Type": "application/json"}
 

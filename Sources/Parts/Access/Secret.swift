@@ -46,6 +46,16 @@ package struct Secret: Sendable, Equatable {
         return DigestSecrets(md5: secret(.md5), sha256: secret(.sha256))
     }
 
+    /// A new password has at least so many characters; those of before stay good.
+    package static let minimumPassword = 8
+
+    /// Why a password cannot be given to a user; nil if it can.
+    package static func problem(withNew password: String) -> String? {
+        if let problem = problem(with: password) { return problem }
+        return password.count < minimumPassword
+            ? "the password has less than \(minimumPassword) characters; several words make a good one" : nil
+    }
+
     /// Why a password cannot be used; nil if it can.
     package static func problem(with password: String) -> String? {
         if password.isEmpty { return "the password is empty" }

@@ -312,7 +312,7 @@ extension UserCommand {
         guard let text = String(validating: password, as: UTF8.self) else {
             throw Failure(.usage, "the password is not UTF-8 text")
         }
-        if let problem = Secret.problem(with: text) { throw Failure(.usage, problem) }
+        if let problem = Secret.problem(withNew: text) { throw Failure(.usage, problem) }
         guard let secret = Secret(user: user, password: text) else {
             throw Failure(.failure, "the password cannot be hashed")
         }
