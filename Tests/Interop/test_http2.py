@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # HTTP/2 over TLS: curl, nghttp and h2load as clients, and what no honest client does.
 
+import collections
+import itertools
 import pathlib
+import re
 import socket
 import ssl
 import struct
@@ -12,6 +15,7 @@ import time
 from . import settings
 from .apus import Apus, free_port, until
 from .case import SharedSuite
+from .test_hls import Edge, attribute
 from .test_http_transport import config
 from .test_tls import make_certificate
 
@@ -80,6 +84,43 @@ class Connection:
         except OSError:
             pass
         return int.from_bytes(self.expect(GOAWAY)[3][4:8], "big")
+
+
+class Answers:
+    """What comes in a connection, by stream; all that is taken is given back to the windows."""
+
+    def __init__(self, connection, keeps=True):
+        self.connection, self.keeps = connection, keeps
+        self.bodies = collections.defaultdict(bytes)
+        self.pictures = collections.Counter()
+        self.ended = set()
+        self.streams = itertools.count(1, 2)
+
+    def ask(self, path):
+        self.connection.ask(stream := next(self.streams), path)
+        return stream
+
+    def get(self, path):
+        return self.body(self.ask(path))
+
+    def body(self, stream):
+        while stream not in self.ended:
+            self.take()
+        return self.bodies[stream]
+
+    def take(self):
+        kind, flags, stream, payload = self.connection.next() or (GOAWAY, 0, 0, b"")
+        if kind in (RESET, GOAWAY):
+            raise AssertionError(f"frame of kind {kind} for stream {stream}: {payload}")
+        if kind == DATA and payload:
+            size = struct.pack(">I", len(payload))
+            self.connection.socket.sendall(frame(WINDOW, 0, 0, size) + frame(WINDOW, 0, stream, size))
+            self.pictures[stream] += payload.count(b"X-Timestamp")
+            if self.keeps:
+                self.bodies[stream] += payload
+        if flags & END_STREAM and kind in (DATA, HEADERS):
+            self.ended.add(stream)
+        return True
 
 
 class HTTP2Test(SharedSuite):
@@ -181,6 +222,61 @@ class HTTP2Test(SharedSuite):
             self.assertIn("5000 succeeded, 0 failed, 0 errored", done.stdout, done.stdout + done.stderr)
             speed = [line for line in done.stdout.splitlines() if line.startswith("finished")]
             print(f"      {path}: {speed[0]}")
+
+    def test_hls_of_low_latency_comes_over_one_connection(self):
+        with self.connect() as connection:
+            answers = Answers(connection)
+
+            def has_parts():
+                return b"#EXT-X-PART:" in answers.get("/cam/main/index.m3u8")
+
+            until(has_parts, 15, "a playlist with parts", interval=0.2)
+            text = answers.get("/cam/main/index.m3u8").decode()
+            waited = 0
+            for _ in range(12):
+                edge = Edge(text)
+                hint = attribute(text.split("#EXT-X-PRELOAD-HINT", 1)[1], "URI")
+                # The next part before it is there, the playlist that will list it, and something else behind them.
+                part = answers.ask(f"/cam/main/{hint}")
+                reload = answers.ask(f"/cam/main/index.m3u8?_HLS_msn={edge.segment}&_HLS_part={edge.part}")
+                self.assertTrue(answers.get("/favicon.svg").startswith(b"<svg"))
+                waited += part not in answers.ended and reload not in answers.ended
+                self.assertIn(b"mdat", answers.body(part))
+                text = answers.body(reload).decode()
+                new = Edge(text)
+                self.assertGreater((new.segment, new.part), (edge.segment, edge.part))
+            # The two wait for the same part and hold nobody up: the other file comes before them.
+            self.assertGreaterEqual(waited, 10)
+
+    def test_fifty_viewers_of_mjpeg_in_one_connection_get_the_same(self):
+        rate, seconds = 25, settings.SECONDS
+        with self.connect() as connection:
+            answers = Answers(connection, keeps=False)
+            viewers = [answers.ask("/cam/mjpeg") for _ in range(50)]
+            until(lambda: answers.take() and min(answers.pictures[viewer] for viewer in viewers), 10, "all have a picture", 0)
+            answers.pictures.clear()
+            began = time.monotonic()
+            while time.monotonic() < began + seconds:
+                answers.take()
+            rates = sorted(answers.pictures[viewer] / seconds for viewer in viewers)
+            self.assertFalse(answers.ended)
+        print(f"      {rates[0]:.1f} to {rates[-1]:.1f} pictures a second")
+
+        self.assertGreater(rates[0], rate / 2)
+        self.assertLess(rates[-1] - rates[0], rate / 5)
+
+    def test_fifty_connections_of_mjpeg_do_not_slow_each_other_down(self):
+        program = settings.need("h2load", "nghttp2-client")
+        done = subprocess.run(
+            [program, "-c", "50", "-m", "1", "-D", str(int(settings.SECONDS)), self.url("/cam/mjpeg")],
+            capture_output=True, text=True, timeout=60)
+        size = len(self.curl(self.url("/cam/snapshot.jpg")).stdout)
+        data = int(re.search(r"\((\d+)\) data", done.stdout).group(1))
+        print(f"      {data / size / 50 / settings.SECONDS:.1f} pictures a second each")
+
+        self.assertIn("0 failed, 0 errored, 0 timeout", done.stdout)
+        self.assertIn("status codes: 50 2xx", done.stdout)
+        self.assertGreater(data, 50 * settings.SECONDS * 25 / 2 * size)
 
     def test_rapid_resets_end_the_connection(self):
         with self.connect() as client:
