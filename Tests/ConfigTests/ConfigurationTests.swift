@@ -40,6 +40,33 @@ struct ConfigurationTests {
         #expect(configuration.authentication == .on)
     }
 
+    @Test("HLS lengths that do not fit together are faults")
+    func playlists() throws {
+        let hls = try read("[hls]\npart = 1s\nsegment = 2s\nwindow = 6s\n").hls
+        #expect((hls.part, hls.segment, hls.window) == (.seconds(1), .seconds(2), .seconds(6)))
+        #expect(faults("[hls]\npart = 1001ms\n").count == 1)
+        #expect(faults("[hls]\nwindow = 5s\n").count == 1)
+        #expect(faults("[hls]\nsegment = 10s\nwindow = 30s\n").isEmpty)
+    }
+
+    @Test(
+        "a file with a password that everybody could read is saved for its owner alone, others as they were",
+        arguments: [(0o644, 0o600), (0o640, 0o640), (0o600, 0o600), (0o604, 0o600)] as [(UInt32, UInt32)]
+    )
+    func savedMode(before: UInt32, after: UInt32) throws {
+        let path = "/tmp/apus-test-config-\(Process.id)-\(before)"
+        defer { File.remove(path) }
+        try File.replace(path, with: Array("[camera.a]\n".utf8).span, mode: before)
+        var (document, _) = try ConfigDocument.load(path)
+
+        try document.save()
+        #expect(File.mode(path).map { $0 & 0o777 } == before)
+        document.set("camera.a", "source", to: "rtsp://me:hush@host/")
+        try document.save()
+
+        #expect(File.mode(path).map { $0 & 0o777 } == after)
+    }
+
     @Test("every key can be set")
     func values() throws {
         let configuration = try read(

@@ -124,6 +124,19 @@ struct FrameMessageTests {
         #expect(SocketChannel.choice(text, count: 3) == expected)
     }
 
+    @Test(
+        "a single camera has the three channels of a reCamera, several have those that they are",
+        arguments: [
+            ("a/main a/sub", 3), ("a/main", 3), ("a/sub", 3), ("", 0), ("a/main b/main", 2), ("a/main a/sub b/sub", 3),
+        ]
+    )
+    func customary(names: String, expected: Int) {
+        let channels = names.split(separator: " ").map { $0.split(separator: "/").map(String.init) }
+            .map { SocketChannel(camera: $0[0], stream: $0[1]) }
+
+        #expect(SocketChannel.count(channels) == expected)
+    }
+
     @Test("channels are all cameras in order, main before sub")
     func order() throws {
         let text = "[camera.a]\nsource = pattern:\n[camera.b]\nsource = pattern:\n[camera.b.main]\nenabled = no\n"

@@ -210,6 +210,29 @@ class APITest(SharedSuite):
         self.assertNotIn("800k", (self.apus.directory / "apus.conf").read_text())
         self.assertEqual(self.ask("PATCH", "/api/v1/config", {"camera.gone.source": source["value"]})[0], 422)
 
+    def test_a_list_is_not_asked_for_by_what_it_does_not_know(self):
+        for path, code, key in [
+            ("/api/v1/clients?camra=cam", "unknown-key", "camra"), ("/api/v1/clients?camera=cam&camera=yard", "repeated-key", "camera"),
+            ("/api/v1/cameras?Limit=1", "unknown-key", "Limit"), ("/api/v1/logs?limit=1&limit=2", "repeated-key", "limit"),
+        ]:
+            with self.subTest(path):
+                status, _, answer = self.ask("GET", path)
+
+                self.assertEqual(status, 400)
+                self.assertEqual((answer["error"]["code"], answer["error"]["key"]), (code, key))
+        self.assertIn("camera", self.ask("GET", "/api/v1/clients?camra=cam")[2]["error"]["message"])
+
+    def test_a_file_that_is_given_a_password_is_its_owners_alone(self):
+        path = self.apus.directory / "apus.conf"
+        path.chmod(0o644)
+        try:
+            status, _, answer = self.ask(
+                "PATCH", "/api/v1/config", {"camera.gone.source": "rtsp://me:hush-hush@127.0.0.1:9/other"})
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        finally:
+            self.ask("PATCH", "/api/v1/config", {"camera.gone.source": "rtsp://me:hush-hush@127.0.0.1:9/none"})
+
     def test_a_changed_configuration_is_written_and_in_force(self):
         status, _, answer = self.ask("PATCH", "/api/v1/config", {"camera.yard.main.bitrate": "900k"})
 

@@ -60,6 +60,18 @@ class ClipTest(SharedSuite):
         self.assertTrue(2.9 <= float(video["duration"]) <= 5.2, video["duration"])
         self.assertEqual(float(video["start_time"]), 0)
 
+    def test_a_past_that_nobody_watched_is_told_as_such(self):
+        # A suite of its own, as others watch here.
+        with Apus(cameras={"cam": "pattern:?size=320x180&fps=10"}, streams=[]) as apus:
+            connection = http.client.HTTPConnection("127.0.0.1", apus.http_port, timeout=20)
+            connection.request("GET", "/cam/clip.mp4?from=-9s&to=-8s")
+            answer = connection.getresponse()
+            reason = answer.read().decode()
+            connection.close()
+
+        self.assertEqual(answer.status, 503)
+        self.assertIn("nobody watched it", reason)
+
     def test_every_codec_with_its_sound(self):
         self.enterContext(Publisher(self.apus, temporal_units(), "AV01", camera="av1"))
         for camera, video, audio in [("avc", "h264", "aac"), ("hevc", "h265", "opus"), ("law", "h264", "pcmu")]:

@@ -189,6 +189,19 @@ class WebSocketTest(SharedSuite):
                 pure = b"".join(message.data[1:-8] for message in messages)
                 self.assertEqual(decoded_frames(pure, codec), len(messages))
 
+    def test_a_single_camera_has_the_channels_that_clients_know_by_heart(self):
+        port = free_port()
+        config = f"[http]\nwebsocket_port = {port}\n[camera.one]\nsource = pattern:?size=640x360\n"
+        with Apus(config=config, streams=["one"]) as apus:
+            for channel in (0, 1, 2):
+                with self.subTest(channel), WebSocketClient(port, f"/?channel={channel}") as client:
+                    messages = client.messages(1)
+                    self.assertTrue(messages and all(message.data[0] == channel for message in messages))
+            with self.assertRaises(Refused) as refused:
+                WebSocketClient(port, "/?channel=3")
+            self.assertEqual(refused.exception.status, 400)
+            self.assertEqual(len(json.loads(apus.get("/api/channels")[2])["data"]["channels"]), 2)
+
     def test_recameras_port_refuses_as_it_does(self):
         for path, status in [
             ("/?channel=9", 400), ("/?channel=", 400), ("/?channel=x", 400), ("/other", 404), ("/cam/ws", 404),

@@ -123,6 +123,25 @@ struct HLSTests {
         )
     }
 
+    @Test("other lengths hold from the next segment on, and no promise is taken back")
+    func otherLengths() throws {
+        var camera = Camera(HLSSettings(part: .milliseconds(500), segment: .seconds(2), window: .seconds(30)))
+        camera.take(100)
+        camera.window.take(HLSSettings(part: .seconds(1), segment: .seconds(4), window: .seconds(60)))
+        camera.take(250)
+
+        let longer = try #require(camera.window.segments.dropLast().last)
+        #expect(longer.duration > .seconds(3) && longer.parts[0].duration > .milliseconds(900))
+        #expect(camera.window.targetDuration == 4)
+
+        camera.window.take(HLSSettings())
+        camera.take(250)
+
+        let shorter = try #require(camera.window.segments.dropLast().last)
+        #expect(shorter.duration < .milliseconds(2100))
+        #expect(camera.window.targetDuration == 4)
+    }
+
     @Test("the plain playlist has complete segments only, and nothing of low latency")
     func plainPlaylist() {
         var camera = Camera()

@@ -104,7 +104,7 @@ final class Server {
         endpoints.add(motionJPEGEndpoints() + snapshotEndpoints() + apiEndpoints() + pageEndpoints())
         endpoints.add(frameSocketEndpoints() + socketPortEndpoints())
         endpoints.add(liveStreamingEndpoints() + mediaSourceEndpoints() + clipEndpoints())
-        serve(configuration.cameras)
+        serve(configuration)
         handovers = try takeOver()
         try listener.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, nil) }
         try secure?.start { [unowned self] socket, peer throws(SystemError) in try admit(socket, peer, security) }
@@ -160,13 +160,13 @@ final class Server {
     }
 
     /// Follows the list of cameras: what is new begins, what is gone ends with its clients, the rest goes on.
-    private func serve(_ cameras: [CameraConfiguration]) {
-        let old = feeds
+    private func serve(_ configuration: Configuration) {
+        let (old, cameras) = (feeds, configuration.cameras)
         feeds = [:]
         for camera in cameras where camera.jpeg != nil { feeds[camera.name] = old[camera.name] ?? begin(camera) }
         for (name, feed) in old where feeds[name] == nil { feed.end() }
         endOldVideoFeeds(cameras)
-        movies.take(cameras)
+        movies.take(configuration)
     }
 
     private func begin(_ camera: CameraConfiguration) -> Feed {
@@ -312,7 +312,7 @@ final class Server {
         }
         access.take(new, log)
         gate.take(new, access)
-        serve(new.cameras)
+        serve(new)
         neighbours.take(new)
         for client in clients.values { client.recheck() }
         return true

@@ -40,6 +40,9 @@ package struct Operation: Sendable {
     /// Statuses of failure beside 400, 401, 403 and 405.
     package let failures: [Status]
 
+    /// True if it answers with a page of a list.
+    package var isList: Bool { parameters.contains { $0.name == "limit" } }
+
     init(
         _ id: String,
         _ method: HTTP.Method,

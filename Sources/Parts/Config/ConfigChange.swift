@@ -118,6 +118,7 @@ package enum ConfigImpact: String, Sendable {
         case "log": true
         case "apus", "tls": camera == nil
         case "telemetry", "thermal": daemon == "supervisor"
+        case "hls": program == "http"
         case let section: section == program
         }
     }

@@ -23,17 +23,20 @@ extension ConfigDocument {
         return parse(text, name: path)
     }
 
-    /// Replaces the file that the document is named after, at once or not at all; who may read it stays as it was.
+    /// Replaces the file that the document is named after, at once or not at all.
+    ///
+    /// Who may read it stays as it was; but a file with passwords that everybody could read is its owner's alone then.
     package func save() throws(SystemError) {
-        let mode = File.mode(name).map { $0 & 0o777 } ?? 0o640
+        var mode = File.mode(name).map { $0 & 0o777 } ?? 0o640
+        if holdsPasswords, mode & 0o007 != 0 { mode = 0o600 }
         try File.replace(name, with: Array(text.utf8).span, mode: mode)
     }
 
+    private var holdsPasswords: Bool { entries.contains { SourceScheme.redacted($0.value) != $0.value } }
+
     /// What to say of a file that shows sources' passwords to every user of this machine; nil if it does not.
     package var exposure: String? {
-        guard let mode = File.mode(name), mode & 0o004 != 0,
-            entries.contains(where: { SourceScheme.redacted($0.value) != $0.value })
-        else { return nil }
+        guard let mode = File.mode(name), mode & 0o004 != 0, holdsPasswords else { return nil }
         return "\(name) holds passwords and everybody on this machine can read it (mode "
             + "\(String(mode & 0o777, radix: 8))); chmod 600 \(name)"
     }

@@ -95,6 +95,11 @@ package enum ConfigSchema {
         (.fixed("rtsp"), "The RTSP server."),
         (.fixed("http"), "The HTTP server: page, snapshots, MJPEG, health."),
         (
+            .fixed("hls"),
+            "How streams are cut for HLS. A change holds from the next segment on; a playlist that is watched does not "
+                + "take back how long its segments and parts may be."
+        ),
+        (
             .fixed("telemetry"),
             "When the machine's own readings are worth a warning: an event, a log line, a line in the status."
         ),
@@ -393,6 +398,7 @@ package enum ConfigSchema {
             ]
         )
         + serverKeys("http", name: "HTTP", port: 8080, latency: "1s", more: webKeys)
+        + hlsKeys
         + machineKeys
 
     /// The key called `name` of the sections that match `pattern`.

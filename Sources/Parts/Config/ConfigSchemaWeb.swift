@@ -2,6 +2,36 @@
 // The keys of [http] that say which pages and names the server deals with, and how people log in.
 
 extension ConfigSchema {
+    /// How HLS is cut.
+    static let hlsKeys = [
+        ConfigKey(
+            .fixed("hls"),
+            "part",
+            .duration(.milliseconds(100)...(.seconds(2))),
+            "350ms",
+            .live,
+            "How long a part is at most, in whole frames; players stay about three of them behind. At most half a segment. "
+                + "A multiple of the frame interval and a little more: ten frames of 30 fps are 333 ms."
+        ),
+        ConfigKey(
+            .fixed("hls"),
+            "segment",
+            .duration(.seconds(1)...(.seconds(20))),
+            "2s",
+            .live,
+            "How long a segment is about: it ends in front of the first keyframe after three quarters of this."
+        ),
+        ConfigKey(
+            .fixed("hls"),
+            "window",
+            .duration(.seconds(3)...(.seconds(600))),
+            "30s",
+            .live,
+            "How much of the past is listed, for players that go back: at least three segments, at most 64 and what the "
+                + "stream's ring_size holds."
+        ),
+    ]
+
     /// What `[http]` has beside what all servers have.
     static let webKeys = [
         ConfigKey(

@@ -26,6 +26,7 @@ package struct Configuration: Sendable, Equatable {
     package let http: HTTPConfiguration
     package let telemetry: TelemetryConfiguration
     package let thermal: ThermalConfiguration
+    package let hls: HLSConfiguration
 
     /// The camera called `name`.
     package func camera(_ name: String) -> CameraConfiguration? { cameras.first { $0.name == name } }
@@ -205,6 +206,15 @@ package enum PlainLogin: String, Sendable {
     case auto
     case yes
     case no
+}
+
+/// `[hls]`.
+package struct HLSConfiguration: Sendable, Equatable {
+    /// At most half a segment.
+    package let part: Duration
+    package let segment: Duration
+    /// At least three segments.
+    package let window: Duration
 }
 
 /// `[telemetry]`.

@@ -33,8 +33,10 @@ extension Configuration {
         http = HTTPConfiguration(table)
         telemetry = TelemetryConfiguration(table)
         thermal = ThermalConfiguration(table)
+        hls = HLSConfiguration(table)
         checkListeners(&table)
         checkEncryption(&table)
+        checkPlaylists(&table)
         checkCameras(&table)
         table.issues.sort { $0.line < $1.line }
         if !table.issues.isEmpty { throw ConfigError(table.issues) }
@@ -43,6 +45,16 @@ extension Configuration {
     /// The configuration of an empty file.
     package static func standard() throws(ConfigError) -> Configuration {
         try Configuration(ConfigDocument(name: ConfigDocument.defaultsName))
+    }
+
+    private func checkPlaylists(_ table: inout ConfigTable) {
+        if hls.part * 2 > hls.segment {
+            table.report("hls", "part", "part in [hls] is longer than half a segment")
+        }
+        // RFC 8216 §6.2.2 wants a playlist to hold three times the longest segment.
+        if hls.segment * 3 > hls.window {
+            table.report("hls", "window", "window in [hls] is shorter than three segments")
+        }
     }
 
     private func checkListeners(_ table: inout ConfigTable) {
@@ -254,6 +266,14 @@ extension RTSPConfiguration {
         maximumHalfOpenTunnels = table.integer("rtsp", "max_half_open_tunnels")
         firstRequestTimeout = table.duration("rtsp", "first_request_timeout")
         workers = table.integer("rtsp", "workers")
+    }
+}
+
+extension HLSConfiguration {
+    fileprivate init(_ table: ConfigTable) {
+        part = table.duration("hls", "part")
+        segment = table.duration("hls", "segment")
+        window = table.duration("hls", "window")
     }
 }
 

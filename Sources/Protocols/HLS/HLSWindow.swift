@@ -43,7 +43,7 @@ package struct HLSWindow: Sendable {
     /// The most parts of a segment; then it ends, keyframe or not, for a source that makes none.
     package static let partLimit = 200
 
-    package let settings: HLSSettings
+    package private(set) var settings: HLSSettings
     /// Oldest first; the last one may be incomplete.
     package private(set) var segments: [HLSSegment] = []
     /// How many breaks have left the list.
@@ -79,6 +79,13 @@ package struct HLSWindow: Sendable {
     /// The number of the segment that is growing or comes next.
     package var currentNumber: UInt64 {
         if let last = segments.last, !last.isComplete { last.number } else { nextNumber }
+    }
+
+    /// Cuts in another way from here on; what the playlist has promised stays, as players hold on to it.
+    package mutating func take(_ settings: HLSSettings) {
+        self.settings = settings
+        longestSegment = max(longestSegment, settings.segment)
+        longestPart = max(longestPart, settings.part)
     }
 
     /// What comes next does not go on from what was, and needs the initialisation segment `map`; sound begins at

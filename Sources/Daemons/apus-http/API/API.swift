@@ -19,7 +19,14 @@ extension Endpoint {
             ofEachCamera: operation.isOfEachCamera,
             takesForm: operation.takesForm,
             operation.summary,
-            answer
+            !operation.isList
+                ? answer
+                : { exchange in
+                    exchange.attempt { () throws(APIError) in
+                        try exchange.checkQuery(operation)
+                        answer(exchange)
+                    }
+                }
         )
     }
 }

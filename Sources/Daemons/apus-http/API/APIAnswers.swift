@@ -3,6 +3,7 @@
 
 import API
 import Access
+import Config
 import Control
 import HTTP
 
@@ -113,6 +114,23 @@ extension Exchange {
             throw APIError(.unprocessable, "wrong-type", key: name, "\(name) must be true or false")
         }
         return value
+    }
+
+    /// Refuses items of the query that the operation does not know, or that come twice: a filter that is misspelt would
+    /// seem to have found everything.
+    func checkQuery(_ operation: Operation) throws(APIError) {
+        var seen: Set<String> = []
+        let known = operation.parameters.filter { !$0.isInPath }.map(\.name)
+        for item in request.head.target.query {
+            guard known.contains(item.name) else {
+                let hint = Suggestion.phrase(for: item.name, among: known)
+                let message = "\(item.name) is not known here\(hint); known are \(known.joined(separator: ", "))"
+                throw APIError(.badRequest, "unknown-key", key: item.name, message)
+            }
+            guard seen.insert(item.name).inserted else {
+                throw APIError(.badRequest, "repeated-key", key: item.name, "\(item.name) is given twice")
+            }
+        }
     }
 
     /// How many entries a page may have.

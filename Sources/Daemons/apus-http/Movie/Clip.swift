@@ -96,12 +96,31 @@ private final class ClipWait: Activity, MovieViewer {
         exchange.server.movies.clips += 1
         let limit = max(.zero, span.begin - span.now) + Self.patience
         timer = exchange.server.loop.timer(after: limit) { [unowned self] in
-            refuse("\(feed.trouble), or none in that time")
+            refuse(trouble)
         }
         exchange.wait(self)
         feed.join(self)
         feed.follow()
         tryBegin()
+    }
+
+    /// Why there is no clip, for people.
+    private var trouble: String {
+        guard feed.pictures.isAttached, feed.pictures.track != nil || (feed.pictures.view?.newest ?? 0) == 0 else {
+            return feed.trouble
+        }
+        let frames = feed.pictures.frames
+        guard let view = feed.pictures.view, let oldest = frames.first.flatMap({ view.info($0) }) else {
+            return "\(feed.name) has no frames: nobody watched it, and what nobody watches is not encoded"
+        }
+        let age = String(Int((span.now - oldest.captured).seconds.rounded(.up)))
+        guard oldest.captured > span.end else { return "\(feed.name) has no keyframe in that time" }
+        // It has begun because this clip was asked for.
+        guard oldest.captured < span.now else {
+            return "\(feed.name) has no frames of that time: nobody watched it, and what nobody watches is not encoded"
+        }
+        return
+            "the oldest frame of \(feed.name) is \(age) s old: nobody watched it before, or its ring_size is too small"
     }
 
     func movieAdvanced() {

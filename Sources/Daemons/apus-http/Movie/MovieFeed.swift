@@ -117,6 +117,13 @@ final class MovieFeed {
         }
     }
 
+    /// Cuts in another way from now on.
+    func take(_ settings: HLSSettings) {
+        guard settings != window.settings else { return }
+        window.take(settings)
+        playlists.removeAll()
+    }
+
     /// Ends all viewers: the stream is not configured any more.
     func end() {
         for viewer in viewers { viewer.movieIsGone() }

@@ -31,7 +31,7 @@ final class Movies {
             stream: stream,
             loop: server.loop,
             rings: (server.ring(camera, stream), configuration.audio == nil ? nil : server.ring(camera, "audio")),
-            settings: HLSSettings(),
+            settings: settings,
             onIdle: { [unowned self] in feeds[name] = nil }
         )
         feeds[name] = feed
@@ -41,11 +41,19 @@ final class Movies {
     /// The feed if it is under way.
     func running(_ camera: String, _ stream: String) -> MovieFeed? { feeds["\(camera)/\(stream)"] }
 
-    /// Ends the feeds of streams that are not configured any more.
-    func take(_ cameras: [CameraConfiguration]) {
+    /// How streams are cut.
+    private var settings: HLSSettings { HLSSettings(server.configuration.hls) }
+
+    /// Ends the feeds of streams that are not configured any more; the others may be cut in another way from now on.
+    func take(_ configuration: Configuration) {
+        let settings = HLSSettings(configuration.hls)
         for (name, feed) in feeds {
-            let camera = cameras.first { $0.name == feed.camera }
-            guard camera.map({ !Self.has($0, feed.stream) }) ?? true else { continue }
+            let camera = configuration.cameras.first { $0.name == feed.camera }
+            let isThere = camera.map { Self.has($0, feed.stream) } ?? false
+            guard !isThere else {
+                feed.take(settings)
+                continue
+            }
             feeds[name] = nil
             feed.end()
         }
@@ -63,6 +71,12 @@ final class Movies {
         case "sub": camera.sub != nil
         default: false
         }
+    }
+}
+
+extension HLSSettings {
+    fileprivate init(_ configuration: HLSConfiguration) {
+        self.init(part: configuration.part, segment: configuration.segment, window: configuration.window)
     }
 }
 

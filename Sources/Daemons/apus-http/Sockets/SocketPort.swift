@@ -30,6 +30,17 @@ struct SocketChannel: Equatable {
         return Array(channels.prefix(limit))
     }
 
+    /// The channels that every reCamera has, and that clients know without asking: large, middle, small.
+    static let customary = 3
+
+    /// How many numbers mean a stream: of a single camera those of a reCamera, however many streams it has.
+    static func count(_ channels: [SocketChannel]) -> Int {
+        guard let first = channels.first, channels.allSatisfy({ $0.camera == first.camera }) else {
+            return channels.count
+        }
+        return max(channels.count, customary)
+    }
+
     /// What a request for `/` asks for.
     enum Choice: Equatable {
         /// Messages as of version 1: the first channel.
@@ -74,16 +85,20 @@ extension Server {
             return exchange.respond(Response(.methodNotAllowed, fields: [HeaderField("Allow", "GET")]))
         }
         let channels = SocketChannel.all(configuration.cameras)
-        let choice = SocketChannel.choice(target["channel"], count: channels.count)
+        let choice = SocketChannel.choice(target["channel"], count: SocketChannel.count(channels))
         let number: Int
         switch choice {
         case .plain: number = 0
         case .numbered(let chosen): number = Int(chosen)
         case .none:
-            return exchange.refuse(.badRequest, "there is no such channel; there are 0 to \(channels.count - 1)")
+            return exchange.refuse(
+                .badRequest,
+                "there is no such channel; there are 0 to \(SocketChannel.count(channels) - 1)"
+            )
         }
-        guard number < channels.count else { return exchange.refuse(.notFound, "there is no stream") }
-        let channel = channels[number]
+        guard !channels.isEmpty else { return exchange.refuse(.notFound, "there is no stream") }
+        // A number that a single camera has no stream of its own for means the smallest.
+        let channel = channels[min(number, channels.count - 1)]
         let endpoint = Endpoint(.get, "/", needs: .view, ofCamera: true, "A stream for reCamera's clients.") {
             [unowned self] exchange in
             guard let feed = videoFeed(channel.camera, channel.stream) else {
