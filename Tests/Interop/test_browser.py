@@ -150,14 +150,16 @@ class TransportsMixin:
                 self.browser.wait_for(f"{IS_PLAYING} === '{label}'", f"{label} plays", timeout=40)
                 self.browser.run(f"(() => {{ {STAMP}; apusWatch(); }})()")
                 began = time.monotonic()
-                delays = []
+                ages, differences = [], []
                 while time.monotonic() < began + SECONDS:
                     time.sleep(0.5)
-                    delays.append(number(self.browser.run(FIGURES)["Delay"]))
-                seen = len(self.browser.run("apusAges"))
-                ages = self.browser.run("apusAges")
+                    figures, new = self.browser.run(f"[{FIGURES}, apusAges.splice(0)]")
+                    ages += new
+                    told = number(figures["Delay"])
+                    if told is not None and new:
+                        differences.append(told - statistics.median(new))
                 figures = self.browser.run(FIGURES)
-                rate = seen / (time.monotonic() - began)
+                rate = len(ages) / (time.monotonic() - began)
                 self.picture(f"play-{name}")
 
                 print(f"      {self.kind} {label}: {rate:.1f}/s, {statistics.median(ages):.0f} ms by stamp, {figures}")
@@ -165,12 +167,11 @@ class TransportsMixin:
                 self.assertGreater(rate, RATE / 3)
                 self.assertEqual(figures["Transport"], label)
                 age = statistics.median(ages)
-                self.assertLess(age, 10000 if name == "hls" else 1000)
+                self.assertLess(age, 12000 if name == "hls" else 1000)
                 # Chromium does not tell which time its HLS shows.
                 if name != "hls":
                     # The stamp is looked at once a screen refresh, which takes a while on a machine that has much to do.
-                    told = statistics.median(delay for delay in delays if delay is not None)
-                    self.assertAlmostEqual(told, age, delta=max(100, 0.6 * age))
+                    self.assertAlmostEqual(statistics.median(differences), 0, delta=max(100, 0.6 * age))
                 self.assert_clean()
 
     def test_the_best_transport_is_taken_and_the_others_are_told(self):
@@ -207,12 +208,20 @@ class TransportsMixin:
             self.assertTrue(self.browser.run("document.querySelector('.stage video').muted"))
             self.browser.press("m")
             self.browser.wait_for("!document.querySelector('.stage video').muted", "the sound is on")
-            self.browser.run(f"(() => {{ {LOUDNESS} }})()")
-            # The film beeps once a second.
-            self.browser.wait_for("apusLoudest > 0.1", "a beep is heard")
-            self.assertLess(self.browser.run("apusQuietest"), 0.01)
+            if self.kind == "chromium":
+                self.browser.run(f"(() => {{ {LOUDNESS} }})()")
+                # The film beeps once a second.
+                self.browser.wait_for("apusLoudest > 0.1", "a beep is heard")
+                self.assertLess(self.browser.run("apusQuietest"), 0.01)
+            else:
+                # Without a loudspeaker Firefox measures nothing, but it tells whether there is sound, and plays on.
+                self.assertTrue(self.browser.run("document.querySelector('.stage video').mozHasAudio"))
+                before = self.browser.run("document.querySelector('.stage video').currentTime")
+                self.browser.wait_for(
+                    f"document.querySelector('.stage video').currentTime > {before + 2}", "it goes on with the sound on"
+                )
             self.picture("sound")
-        self.assert_clean(permitted=("AudioContext",))
+        self.assert_clean()
 
     def test_a_snapshot_and_a_clip_can_be_saved(self):
         self.visit("/#/camera/cam")
