@@ -50,24 +50,6 @@ extension VideoService {
     }
 }
 
-extension V4L2Report {
-    /// As the status has it.
-    var members: [JSON.Member] {
-        [
-            JSON.Member("mode", .string(mode)), JSON.Member("compromise", JSON(compromise)),
-            JSON.Member("input", JSON(input)), JSON.Member("timings", JSON(timings)),
-            JSON.Member("buffers", JSON(buffers)), JSON.Member("times", .string(times)),
-            JSON.Member("claimed", JSON(isClaimed)),
-            JSON.Member("faults", .object(V4L2Fault.allCases.map { JSON.Member($0.rawValue, JSON(count($0))) })),
-            JSON.Member(
-                "recoveries",
-                .object(V4L2Recovery.allCases.map { JSON.Member($0.rawValue, JSON(count($0))) })
-            ),
-            JSON.Member("deviations", .array(deviations.map { .string($0) })),
-        ]
-    }
-}
-
 extension StreamStatistics {
     /// Adds the figures of a stream.
     fileprivate func collect(into samples: inout Samples, _ camera: String, _ stream: String) {

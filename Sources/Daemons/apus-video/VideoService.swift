@@ -18,7 +18,7 @@ import System
 final class VideoService {
     let context: DaemonContext
     let camera: CameraConfiguration
-    private var address: SourceAddress
+    private(set) var address: SourceAddress
     /// The address as the configuration has it.
     private var sourceText: String
     private let log: Logger
@@ -31,7 +31,7 @@ final class VideoService {
     private let slate: Slate
     /// Ends the source of a camera on demand that nobody watches any more.
     private var lingering: LoopTimer?
-    private var decoder = UnitDecoder()
+    private(set) var decoder = UnitDecoder()
     /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
     private var waiting: (picture: PictureBuffer, captured: Instant)?
     private var waitingImage = WaitingImage()
@@ -408,39 +408,6 @@ final class VideoService {
         for stream in video { stream.breakContinuity() }
         jpeg?.breakContinuity()
         session?.move(to: source)
-    }
-
-    private var status: [JSON.Member] {
-        var source: [JSON.Member] = [JSON.Member("address", .string(address.description))]
-        switch session?.state {
-        case .live(let format):
-            source.append(JSON.Member("state", "live"))
-            source.append(JSON.Member("device", .string(format.name)))
-            source.append(JSON.Member("codec", .string(format.codec?.name ?? "raw")))
-            if let size = format.size { source.append(JSON.Member("size", .string("\(size)"))) }
-            source.append(JSON.Member("fps", JSON(format.frameRate.value)))
-        case .lost(let reason):
-            source.append(JSON.Member("state", "lost"))
-            source.append(JSON.Member("reason", .string(reason)))
-        case .ended: source.append(JSON.Member("state", "ended"))
-        case .starting: source.append(JSON.Member("state", "starting"))
-        case nil: source.append(JSON.Member("state", "idle"))
-        }
-        source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
-        source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
-        if let pull = session?.pull {
-            source.append(JSON.Member("transport", .string(pull.transport)))
-            source.append(JSON.Member("server", JSON(pull.server)))
-            source.append(JSON.Member("drift_ppm", pull.drift.map { JSON(($0 * 10).rounded() / 10) } ?? nil))
-            source.append(JSON.Member("jitter_ms", JSON((pull.jitter.milliseconds * 1000).rounded() / 1000)))
-            source.append(JSON.Member("packets", JSON(pull.packets)))
-            source.append(JSON.Member("packets_lost", JSON(pull.lost)))
-            source.append(JSON.Member("deviations", .array(pull.deviations.map { .string($0) })))
-        }
-        if let capture = session?.capture { source.append(JSON.Member("capture", .object(capture.members))) }
-        source.append(JSON.Member("decode_failures", JSON(decoder.failures)))
-        let streams = video.map(\.status) + [jpeg?.status, audio?.status].compactMap(\.self)
-        return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]
     }
 
     private func logTroubles() {
