@@ -156,3 +156,25 @@ import Testing
         }
     }
 }
+
+@Suite("V4L2 pace") struct FramePaceTests {
+    /// What is noticed of frames that come at this rate for 25 s, with this step of the driver's count.
+    private func slow(_ rate: Double, set: Rational = Rational(30), step: UInt32 = 1) -> [Double] {
+        var pace = FramePace(frameRate: set)
+        return (0..<Int(25 * rate))
+            .compactMap { frame in
+                let now = Instant.zero + .nanoseconds(Int64(Double(frame) / rate * 1e9))
+                return pace.slowRate(UInt32(truncatingIfNeeded: frame - 100) &* step, at: now)
+            }
+    }
+
+    @Test("a camera that exposes longer is noticed, one that loses frames on the way is not")
+    func slowness() {
+        #expect(slow(30).isEmpty)
+        #expect(slow(22).isEmpty)
+        #expect(slow(15).map { $0.rounded() } == [15, 15])
+        #expect(slow(15, step: 2).isEmpty)
+        #expect(slow(15, step: 0).isEmpty)
+        #expect(slow(15, set: Rational(0)).isEmpty)
+    }
+}

@@ -80,14 +80,21 @@ int apus_v4l2_set_text(int fd, uint32_t id, const char *text, uint32_t size) {
 }
 
 int apus_v4l2_subscribe(int fd, uint32_t id) {
-    struct v4l2_event_subscription wanted = {.type = id ? V4L2_EVENT_CTRL : V4L2_EVENT_SOURCE_CHANGE, .id = id};
+    struct v4l2_event_subscription wanted = {.type = V4L2_EVENT_CTRL, .id = id};
     return retry(fd, VIDIOC_SUBSCRIBE_EVENT, &wanted);
 }
 
-int apus_v4l2_next_event(int fd, uint32_t *id, int *is_source_change) {
-    struct v4l2_event event = {0};
-    if (retry(fd, VIDIOC_DQEVENT, &event) < 0) return -1;
-    *id = event.id;
-    *is_source_change = event.type == V4L2_EVENT_SOURCE_CHANGE;
+void apus_v4l2_subscribe_stream(int fd) {
+    struct v4l2_event_subscription change = {.type = V4L2_EVENT_SOURCE_CHANGE}, end = {.type = V4L2_EVENT_EOS};
+    retry(fd, VIDIOC_SUBSCRIBE_EVENT, &change);
+    retry(fd, VIDIOC_SUBSCRIBE_EVENT, &end);
+}
+
+int apus_v4l2_next_event(int fd, struct apus_v4l2_event *event) {
+    struct v4l2_event found = {0};
+    if (retry(fd, VIDIOC_DQEVENT, &found) < 0) return -1;
+    *event = (struct apus_v4l2_event){.id = found.id, .kind = apus_v4l2_event_control};
+    if (found.type == V4L2_EVENT_SOURCE_CHANGE) event->kind = apus_v4l2_event_source;
+    if (found.type == V4L2_EVENT_EOS) event->kind = apus_v4l2_event_end;
     return 0;
 }

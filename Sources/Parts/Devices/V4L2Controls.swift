@@ -15,6 +15,8 @@ extension V4L2Device {
         case control(UInt32)
         /// The signal that it digitises has another size or rate, has come, or is gone.
         case sourceChange
+        /// No more frames come.
+        case end
     }
 
     /// All controls that are not disabled, with their present values.
@@ -75,17 +77,20 @@ extension V4L2Device {
     /// Has the device tell of changes of its controls and of its source.
     package func watchControls() {
         // A device without events is as good as one where nothing changes.
-        _ = apus_v4l2_subscribe(descriptor, 0)
+        apus_v4l2_subscribe_stream(descriptor)
         for control in controls() where control.kind != .button { _ = apus_v4l2_subscribe(descriptor, control.id) }
     }
 
     /// What the device has to tell; nil if there is nothing more.
     package func nextEvent() -> Event? {
-        var id: UInt32 = 0
-        var isSourceChange: Int32 = 0
-        // Safe: the call fills in variables of ours.
-        guard unsafe apus_v4l2_next_event(descriptor, &id, &isSourceChange) == 0 else { return nil }
-        return isSourceChange != 0 ? .sourceChange : .control(id)
+        var event = apus_v4l2_event()
+        // Safe: the call fills in a structure of ours. Events that were not asked for do not come.
+        guard unsafe apus_v4l2_next_event(descriptor, &event) == 0 else { return nil }
+        switch Int(event.kind) {
+        case apus_v4l2_event_source: return .sourceChange
+        case apus_v4l2_event_end: return .end
+        default: return .control(event.id)
+        }
     }
 
     private func isWide(_ id: UInt32) -> Bool {

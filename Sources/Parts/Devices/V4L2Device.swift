@@ -27,6 +27,8 @@ package import System
     /// Whether buffers were asked for, and have to be given back before another format is set.
     private var hasBuffers = false
     private var isStreaming = false
+    /// A bit for each buffer that the driver has.
+    private var queued: UInt32 = 0
     /// Whether planes are memory of their own; see the shim.
     let type: UInt32
     /// Of each buffer, as many mappings stand behind each other.
@@ -181,9 +183,8 @@ package import System
     package var bufferCount: Int { unsafe buffers.count / max(1, planes) }
 
     private func queueAllAndStart() throws(CaptureError) {
-        for index in 0..<UInt32(bufferCount) {
-            guard apus_v4l2_queue(file.raw, type, index) == 0 else { throw failure("queue buffer") }
-        }
+        queued = 0
+        for index in 0..<UInt32(bufferCount) { try queue(index) }
         guard apus_v4l2_stream(file.raw, type, 1) == 0 else { throw failure("start stream") }
         isStreaming = true
     }
@@ -197,9 +198,11 @@ package import System
             throw failure("take frame")
         }
         let first = Int(frame.index) * planes
-        guard unsafe first + planes <= buffers.count else {
-            throw CaptureError("\(path): the driver gave a buffer that is none", kind: .ended)
+        // One that it has not been given, or has given back, is ours to read or not there at all.
+        guard unsafe first + planes <= buffers.count, queued & 1 << frame.index != 0 else {
+            throw CaptureError("\(path): the driver gave a buffer that it does not have", kind: .ended)
         }
+        queued &= ~(1 << frame.index)
         let starts = [frame.start.0, frame.start.1, frame.start.2]
         let lengths = [frame.length.0, frame.length.1, frame.length.2]
         let ranges = InlineArray<3, Range<Int>> { plane in
@@ -235,8 +238,11 @@ package import System
     }
 
     /// Gives a buffer back to the driver.
-    package func requeue(_ filled: Filled) throws(CaptureError) {
-        guard apus_v4l2_queue(file.raw, type, filled.index) == 0 else { throw failure("queue buffer") }
+    package func requeue(_ filled: Filled) throws(CaptureError) { try queue(filled.index) }
+
+    private func queue(_ index: UInt32) throws(CaptureError) {
+        guard apus_v4l2_queue(file.raw, type, index) == 0 else { throw failure("queue buffer") }
+        queued |= 1 << index
     }
 
     private func close() { releaseBuffers() }

@@ -30,8 +30,16 @@ int apus_v4l2_set_number(int fd, uint32_t id, int is_wide, int64_t value);
 int apus_v4l2_get_text(int fd, uint32_t id, char *text, uint32_t size);
 int apus_v4l2_set_text(int fd, uint32_t id, const char *text, uint32_t size);
 
-/** Asks for events: of one control, or (id 0) of changes of the source. */
+/** Asks for events of one control. */
 int apus_v4l2_subscribe(int fd, uint32_t id);
 
-/** An event: of a control, its id; of a change of the source, 0. */
-int apus_v4l2_next_event(int fd, uint32_t *id, int *is_source_change);
+/** Asks for events of changes of the source, and of the stream's end; a device that has none is as good as one where
+ *  nothing happens. */
+void apus_v4l2_subscribe_stream(int fd);
+
+/** An event: of which kind, and of a control its id. */
+enum { apus_v4l2_event_control, apus_v4l2_event_source, apus_v4l2_event_end };
+struct apus_v4l2_event {
+    uint32_t kind, id;
+};
+int apus_v4l2_next_event(int fd, struct apus_v4l2_event *event);

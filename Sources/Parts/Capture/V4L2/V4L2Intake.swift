@@ -17,6 +17,7 @@ final class V4L2Intake {
     private let memory: V4L2Memory
     private let setting: V4L2Device.Setting
     private var times: FrameTimes
+    private var pace: FramePace
     private var cutter: UnitCutter?
     private var lastSequence: UInt32?
     /// Frames are missing in front of the next.
@@ -35,6 +36,7 @@ final class V4L2Intake {
         self.setting = setting
         self.isBroken = isBroken
         times = FrameTimes(frameRate: setting.frameRate)
+        pace = FramePace(frameRate: setting.frameRate)
         cutter = setting.format.codec.flatMap(NALFormat.init).map(UnitCutter.init)
         needsKeyframe = cutter != nil
     }
@@ -47,8 +49,15 @@ final class V4L2Intake {
         if cutter != nil { needsKeyframe = true }
     }
 
-    /// True if the buffer has a frame as far as the driver knows.
-    func admits(_ filled: V4L2Device.Filled) -> Bool {
+    /// True if the buffer that came at `now` has a frame as far as the driver knows.
+    func admits(_ filled: V4L2Device.Filled, at now: Instant) -> Bool {
+        if let rate = pace.slowRate(filled.sequence, at: now) {
+            memory.deviates(
+                "slow",
+                "the camera gives \(V4L2Plan.text(rate)) frames a second, not \(V4L2Plan.text(setting.frameRate.value)); in the "
+                    + "dark many expose longer, unless exposure_dynamic_framerate is off"
+            )
+        }
         if let lastSequence {
             // Counts wrap around; a driver that starts anew goes back, and one that does not count stands.
             let gap = filled.sequence &- lastSequence
@@ -160,6 +169,7 @@ final class V4L2Intake {
     func interrupted() {
         cutter?.finish { _, _, _ in }
         lastSequence = nil
+        pace.interrupted()
         isBroken = true
         if setting.format.codec.flatMap(NALFormat.init) != nil { needsKeyframe = true }
     }

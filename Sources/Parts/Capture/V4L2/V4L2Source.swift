@@ -242,6 +242,7 @@ final class V4L2Source: ControlledSource {
             switch event {
             case .control(let id): if let control = device.control(id) { output?.control(control) }
             case .sourceChange: signalChanged()
+            case .end: fault(CaptureError("\(path): the driver has ended the stream", kind: .ended))
             }
         }
     }
@@ -310,7 +311,7 @@ final class V4L2Source: ControlledSource {
             while let filled = try device.dequeue() {
                 isEmpty = false
                 errors = 0
-                guard intake.admits(filled) else {
+                guard intake.admits(filled, at: loop.now) else {
                     try device.requeue(filled)
                     continue
                 }
