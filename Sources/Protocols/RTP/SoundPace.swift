@@ -12,8 +12,7 @@ import Bytes
 struct SoundPace: Sendable {
     /// No frame lasts longer than this, in nanoseconds: what does is a gap.
     private static let longest: Int64 = 1_000_000_000
-    /// In nanoseconds: ITU-R BT.1359 has sound noticed that is 45 ms too early.
-    private static let noticed: Int64 = 40_000_000
+    /// What a player takes for no gap, in nanoseconds.
     private static let longestStep: Int64 = 2_500_000
 
     /// The newest frame's time on the sender's clock, published or left out; nil before the first, and behind a break.
@@ -66,11 +65,11 @@ struct SoundPace: Sendable {
 
     /// By how much a frame may be nearer to its wanted instant than the one before.
     ///
-    /// People notice when sound is away from its picture by more than `noticed`; then it goes there five times as fast, in
-    /// steps that are still no gaps.
+    /// An error that people notice is made less in haste, in steps that are still no gaps.
     private static func step(_ elapsed: Int64, _ error: Int64) -> Int64 {
         let slow = elapsed / SourceClock.alignmentDivisor
-        return abs(error) > noticed ? max(slow, min(slow * 5, longestStep)) : slow
+        guard abs(error) > SourceClock.noticed.nanoseconds else { return slow }
+        return max(slow, min(slow * SourceClock.haste, longestStep))
     }
 
     private mutating func begin(_ time: Int64, at instant: Instant) -> Instant {

@@ -136,6 +136,27 @@ import Testing
         #expect(steps(instants).allSatisfy { $0 >= 17.4 && $0 <= 20.01 })
     }
 
+    @Test("pictures that are late for their sound by what people notice come into step within two seconds")
+    func latePictures() {
+        var clock = SourceClock(rates: [90_000, 48_000])
+        let utc: Int64 = 1_700_000_000_000_000_000
+        var apart: [Double] = []
+        for number in 0..<400 as Range<Int64> {
+            let now = 1_000_000_000 + number * 20_000_000
+            // The sender tells how they relate only after five seconds.
+            if number >= 250 {
+                clock.report(ticks: number * 1800, utc: utc + now)
+                clock.report(ticks: number * 960, utc: utc + now, track: 1)
+            }
+            let picture = clock.instant(of: number * 1800, arrived: Instant(nanoseconds: now + 150_000_000))
+            let sound = clock.soundInstant(of: number * 960, track: 1, arrived: Instant(nanoseconds: now + 10_000_000))
+            if let sound { apart.append((picture - sound).milliseconds) }
+        }
+
+        #expect(apart.count == 400 && abs(apart[249] - 140) < 0.1)
+        #expect(apart[350...].allSatisfy { abs($0) < 40 })
+    }
+
     @Test("frames that come twice or out of order are left out") func disorder() {
         var clock = SourceClock(rates: [8000])
         let start = Instant(nanoseconds: 1_000_000_000)
