@@ -105,6 +105,14 @@ struct RequestTests {
         #expect(request.head.target.path == path)
     }
 
+    @Test("the authority of the absolute form stands for the Host field")
+    func authority() throws {
+        let request = try #require(requests("GET http://a:80/b HTTP/1.1\r\nHost: c\r\n\r\n").first)
+
+        #expect(request.head.fields["host"] == "a:80" && request.head.target.path == "/b")
+        #expect(refusal("GET http://a@b/ HTTP/1.1\r\nHost: c\r\n\r\n") == .badRequest)
+    }
+
     @Test("OPTIONS * names the server")
     func asterisk() throws {
         let request = try #require(requests("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").first)

@@ -193,6 +193,22 @@ class HostileTest(SharedSuite):
         for link in links:
             link.close()
 
+    def test_who_opens_many_connections_and_asks_nothing_keeps_nobody_out(self):
+        links = [self.connect(60) for _ in range(800)]
+        try:
+            for link in links:
+                try:
+                    link.sendall(b"GET /healthz HTTP/1.1\r\n" + HEAD + b"A: ")
+                except OSError:
+                    pass  # It had to make room.
+            for _ in range(5):
+                began = time.monotonic()
+                self.assertEqual(self.apus.get("/healthz")[0], 200)
+                self.assertLess(time.monotonic() - began, 5)
+        finally:
+            for link in links:
+                link.close()
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

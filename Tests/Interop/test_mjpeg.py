@@ -319,6 +319,19 @@ class SnapshotTest(SharedSuite):
         self.assertTrue(body.startswith(b"\xff\xd8") and body.endswith(b"\xff\xd9"))
         self.assertAlmostEqual(now - float(headers["X-Timestamp"]), 1.5, delta=0.15)
 
+    def test_a_time_when_nobody_watched_is_not_found(self):
+        with Apus(cameras={"cam": f"pattern:?size={WIDTH}x{HEIGHT}&fps={RATE}"}) as apus:
+            with RTSPClient(apus.rtsp("cam")) as viewer:
+                viewer.play()
+                time.sleep(1)
+            # From now on the encoder rests; its last picture is not that of a later time.
+            def has_gone():
+                status, _, body = apus.get("/cam/snapshot.jpg?at=-100ms")
+                return status == 404 and b"nobody watched" in body
+
+            # Who asks keeps the encoder awake for a while.
+            until(has_gone, 25, "the last picture is too old", interval=6)
+
     def test_a_time_that_no_ring_reaches_is_not_found(self):
         status, _, body = self.apus.get("/cam/snapshot.jpg?at=-3000s")
 

@@ -315,6 +315,7 @@ class WebSocketTest(SharedSuite):
                 1009,
                 lambda c: [c.send(TEXT if i == 0 else CONTINUATION, b"x" * 4096, is_final=False) for i in range(5)],
             ),
+            "too many pings": (1008, lambda c: [c.send(PING) for _ in range(4000)]),
             "too many messages": (1008, lambda c: [c.send(TEXT, b"{}") for _ in range(400)]),
         }
         for name, (code, abuse) in cases.items():

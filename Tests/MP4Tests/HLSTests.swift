@@ -142,6 +142,37 @@ struct HLSTests {
         #expect(camera.window.targetDuration == 4)
     }
 
+    @Test("a report names the last part that there is, not the segment that has only begun")
+    func reports() {
+        var camera = Camera()
+        #expect(camera.window.report(uri: "x") == nil)
+        camera.take(60)
+        #expect(camera.window.report(uri: "x") == HLSRenditionReport(uri: "x", lastSegment: 100, lastPart: 5))
+        camera.take(1)
+        #expect(camera.window.currentNumber == 101)
+        #expect(camera.window.report(uri: "x") == HLSRenditionReport(uri: "x", lastSegment: 100, lastPart: 5))
+    }
+
+    @Test("a late tenth frame does not close the part in front of itself")
+    func jitter() {
+        var window = HLSWindow(HLSSettings(), firstNumber: 0)
+        window.begin(map: 1, soundStart: 0)
+        var news: [Bool] = []
+        for number in 0..<30 {
+            let late = number % 10 == 9 ? 6_000_000 : 0
+            let frame = HLSFrame(
+                sequence: UInt64(number + 1),
+                captured: Instant(nanoseconds: 5_000_000_000 + Int64(number * 33_333_333 + late)),
+                isKeyframe: number == 0,
+                duration: .nanoseconds(33_333_333),
+                utc: 0,
+                soundEnd: 0
+            )
+            news.append(window.append(frame))
+        }
+        #expect(news.indices.filter { news[$0] && $0 > 0 } == [9, 19, 29])
+    }
+
     @Test("the plain playlist has complete segments only, and nothing of low latency")
     func plainPlaylist() {
         var camera = Camera()

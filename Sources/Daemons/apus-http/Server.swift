@@ -244,6 +244,7 @@ final class Server {
         toSocketPort: Bool = false
     ) throws(SystemError) {
         let limit = context.configuration.http.maximumClients
+        if clients.count >= limit { makeRoom() }
         // A client of HTTPS can be told only after the handshake.
         let isTurnedAway = clients.count >= limit && security != nil && clients.count < limit + Self.turnedAwayLimit
         if clients.count >= limit { log.warn("too many clients", ["peer": peer, "limit": limit]) }
@@ -264,6 +265,13 @@ final class Server {
         client.isTurnedAway = isTurnedAway
         try client.start()
         clients[client.id] = client
+    }
+
+    /// Closes a connection that waits for nothing: who opens many and asks nothing must not keep others out.
+    private func makeRoom() {
+        let idle = clients.values.filter { $0.exchanges.isEmpty && !$0.isTurnedAway }
+        // Who has never asked for anything goes first, then who came first.
+        idle.min { ($0.hasAsked ? 1 : 0, $0.id) < ($1.hasAsked ? 1 : 0, $1.id) }?.close("makes room for another")
     }
 
     private static let full = Array(

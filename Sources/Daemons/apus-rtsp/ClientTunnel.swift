@@ -45,7 +45,7 @@ extension Client {
         switch HTTPOnRTSP.purpose(of: request) {
         case .pictures where !connection.isEncrypted && connection.pendingBytes == 0: leaveToHTTP(request)
         case .page, .pictures:
-            connection.send(HTTPOnRTSP.response(to: request, httpPort: server.httpPort))
+            connection.send(HTTPOnRTSP.response(to: request, place: server.page(isEncrypted: connection.isEncrypted)))
             connection.closeWhenSent()
         case .webSocket: openWebSocket(request)
         case .tunnelOutput(let cookie): openTunnel(cookie)

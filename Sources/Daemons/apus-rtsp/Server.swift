@@ -138,10 +138,12 @@ final class Server {
     /// How fast packets leave over UDP.
     var pace: Pace { Pace(bitsPerSecond: configuration.udpPace) }
 
-    /// The port that browsers are sent to; nil if there is none, or none that is known.
-    var httpPort: UInt16? {
+    /// Where browsers are sent: who came by TLS stays with it. Nil if there is nothing, or nothing that is known.
+    func page(isEncrypted: Bool) -> (scheme: String, port: UInt16)? {
         let http = context.configuration.http
-        return http.isEnabled && http.port != 0 ? http.port : nil
+        guard http.isEnabled else { return nil }
+        if isEncrypted { return http.tlsPort != 0 ? ("https", http.tlsPort) : nil }
+        return http.port != 0 ? ("http", http.port) : nil
     }
 
     /// The camera that an address is about; nil for one that there is not.

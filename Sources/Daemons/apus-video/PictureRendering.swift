@@ -11,6 +11,8 @@ import Ring
 struct PictureFrames: Sendable {
     /// Frames copied for one picture, in bytes; a longer way from the keyframe is not gone.
     static let limit = 32 << 20
+    /// So much older than asked for, a picture still is the one that was meant; of slower cameras two frames' time.
+    private static let freshness = Duration.seconds(1)
     private static let usualQuality = 80
 
     private let job: PictureJob
@@ -28,7 +30,14 @@ struct PictureFrames: Sendable {
             guard view.incarnation == incarnation else { return .failure(.ring) }
             number = wanted
         case .takenBy(let instant):
-            guard let found = view.newestFrame(takenBy: instant) else { return .failure(.time) }
+            guard let found = view.newestFrame(takenBy: instant), let taken = view.info(found)?.captured else {
+                return .failure(.time)
+            }
+            // The streams rest while nobody wants them: what was before the rest is no picture of the time within.
+            let rate = view.description()?.description.frameRate.value ?? 0
+            guard instant - taken <= max(freshness, rate > 0 ? .seconds(2 / rate) : freshness) else {
+                return .failure(.gap)
+            }
             number = found
         }
         guard let info = view.info(number), let description = view.description()?.description,
@@ -56,6 +65,7 @@ struct PictureFrames: Sendable {
     enum Missing: String, Error {
         case ring = "the camera's process was started again"
         case time = "the ring does not reach back so far"
+        case gap = "nothing was recorded at that time, as nobody watched"
         case frame = "the frame has left the ring"
         case tooMuch = "it is too far from a keyframe"
     }

@@ -111,7 +111,10 @@ final class VideoService {
         slate.onBegin = { [unowned self] in beginSlate() }
         slate.onFrame = { [unowned self] in showSlate() }
         if !camera.isOnDemand { startSource() }
-        if let reason = hopelessness { throw Failure(.source, "camera \(camera.name): \(reason)") }
+        if let reason = hopelessness {
+            pictures?.close()
+            throw Failure(.source, "camera \(camera.name): \(reason)")
+        }
     }
 
     /// Why the source cannot start before somebody mends something; nil if it started, or may still come.

@@ -193,7 +193,8 @@ extension ConfigType {
 
 extension ConfigType {
     private static let durationUnits: [(suffix: String, nanoseconds: Int64)] = [
-        ("ms", 1_000_000), ("us", 1000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000),
+        ("ms", 1_000_000), ("us", 1000), ("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
     ]
 
     private static func duration(_ text: String) -> Duration? {

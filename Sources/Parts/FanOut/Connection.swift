@@ -80,6 +80,7 @@ package final class Connection {
     private var frameHeader: [UInt8] = []
     private var endsWhenSent = false
     private var isPumping = false
+    private var isSlow = false
     private var secure: SecureChannel?
 
     /// Takes over a connected socket; call `start` when the callbacks are set.
@@ -190,11 +191,25 @@ package final class Connection {
     /// True if what waits for the peer has waited for so long without any of it being taken.
     package func isStalled(for limit: Duration) -> Bool { isBlocked && hub.loop.now - lastProgress > limit }
 
+    /// Has the kernel hold less for a peer that takes little: what waits there is sent, however old it has become.
+    private func noteSlow() {
+        isSlow = true
+        Socket.setOption(fd, .unsentLowWater, Self.slowUnsentLimit)
+    }
+
+    /// A peer that lets the kernel wait for room for this long is a slow one.
+    private static let slowness = Duration.milliseconds(200)
+    /// What the kernel may hold unsent for a slow peer, in bytes; others' limit is their owner's.
+    private static let slowUnsentLimit: Int32 = 16 << 10
+
     /// True when the last attempt to send found the socket full.
     package private(set) var isBlocked = false
 
     private func handle(_ readiness: Readiness) {
-        if readiness.contains(.writable) { pump() }
+        if readiness.contains(.writable) {
+            if isBlocked, !isSlow, hub.loop.now - lastProgress > Self.slowness { noteSlow() }
+            pump()
+        }
         if readiness.isWorthReading, socket != nil { receive() }
     }
 

@@ -7,9 +7,9 @@ import Bytes
 package struct HLSRenditionReport: Sendable, Hashable {
     package var uri: String
     package var lastSegment: UInt64
-    package var lastPart: Int?
+    package var lastPart: Int
 
-    package init(uri: String, lastSegment: UInt64, lastPart: Int?) {
+    package init(uri: String, lastSegment: UInt64, lastPart: Int) {
         self.uri = uri
         self.lastSegment = lastSegment
         self.lastPart = lastPart
@@ -66,16 +66,16 @@ extension HLSWindow {
             "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"\(folder)\(HLSName.part(segment: currentNumber, index: index).text)\"\n"
         for report in reports {
             text += "#EXT-X-RENDITION-REPORT:URI=\"\(report.uri)\",LAST-MSN=\(report.lastSegment)"
-            text += (report.lastPart.map { ",LAST-PART=\($0)" } ?? "") + "\n"
+            text += ",LAST-PART=\(report.lastPart)\n"
         }
         return text
     }
 
     /// What other renditions' playlists say of this one, which they know by `uri`; nil while there is nothing.
     package func report(uri: String) -> HLSRenditionReport? {
-        guard let last = segments.last else { return nil }
-        let part = last.parts.isEmpty ? nil : last.parts.count - 1
-        return HLSRenditionReport(uri: uri, lastSegment: last.number, lastPart: part)
+        // A segment that has just begun has no part yet, and a report has to name the last one (§4.4.5.4).
+        guard let last = segments.last(where: { !$0.parts.isEmpty }) else { return nil }
+        return HLSRenditionReport(uri: uri, lastSegment: last.number, lastPart: last.parts.count - 1)
     }
 
     /// How many of the oldest segments a delta update leaves out: those further back than the skip boundary, though never

@@ -56,6 +56,11 @@ package struct HeaderFields: Sendable, Equatable {
         )
     }
 
+    /// Has `value` stand for all fields called `name`, which is in lower case, and which there is at least one of.
+    mutating func replace(_ name: String, with value: String) {
+        for index in fields.indices where fields[index].name == name { fields[index].value = value }
+    }
+
     /// The value of the first field called `name`, which is in lower case.
     package subscript(_ name: String) -> String? { fields.first { $0.name == name }?.value }
 

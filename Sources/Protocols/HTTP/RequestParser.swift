@@ -84,8 +84,13 @@ package struct RequestParser: Sendable {
         case .requestLine:
             state = .fields(try Self.requestLine(line[...]))
             return nil
-        case .fields(let head) where line.isEmpty:
+        case .fields(var head) where line.isEmpty:
             try head.checkHost()
+            if let authority = head.target.authority {
+                // A proxy's Host may tell something else: the target counts (RFC 9112 §3.2.2).
+                head.fields.replace("host", with: String(decoding: authority, as: UTF8.self))
+                try head.checkHost()
+            }
             return head
         case .fields(var head):
             // Let go of the state's copy, so that the list grows in place.

@@ -25,6 +25,8 @@ package struct Target: Sendable, Equatable {
     package private(set) var segments: [String] = []
     /// The decoded query, in order.
     package private(set) var query: [QueryItem] = []
+    /// The authority of the absolute form, as it was written; it stands for the Host field (RFC 9112 §3.2.2).
+    package private(set) var authority: [UInt8]?
     /// True for the `*` of `OPTIONS *`.
     package private(set) var isServer = false
 
@@ -44,7 +46,8 @@ package struct Target: Sendable, Equatable {
         guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else {
             throw RequestError(.badRequest, "invalid character in the request target")
         }
-        let origin = try Self.origin(bytes)
+        let (origin, authority) = try Self.origin(bytes)
+        self.authority = authority.map(Array.init)
         let mark = origin.firstIndex(of: UInt8(ascii: "?")) ?? origin.endIndex
         try parsePath(origin[..<mark])
         if mark < origin.endIndex { try parseQuery(origin[(mark + 1)...]) }
@@ -83,17 +86,19 @@ package struct Target: Sendable, Equatable {
     package subscript(_ name: String) -> String? { query.first { $0.name == name }?.value }
 
     /// Cuts scheme and authority off the absolute form, which a server has to accept (RFC 9112 §3.2.2).
-    private static func origin(_ bytes: ArraySlice<UInt8>) throws(RequestError) -> ArraySlice<UInt8> {
-        if bytes.first == Syntax.slash { return bytes }
+    private static func origin(
+        _ bytes: ArraySlice<UInt8>
+    ) throws(RequestError) -> (path: ArraySlice<UInt8>, authority: ArraySlice<UInt8>?) {
+        if bytes.first == Syntax.slash { return (bytes, nil) }
         for scheme in ["http://", "https://"] {
             guard bytes.count > scheme.utf8.count else { continue }
             let start = bytes.startIndex + scheme.utf8.count
             guard bytes[..<start].map({ Syntax.lowercased($0) }).elementsEqual(scheme.utf8) else { continue }
             let rest = bytes[start...]
             guard let end = rest.firstIndex(where: { $0 == Syntax.slash || $0 == UInt8(ascii: "?") }) else {
-                return [Syntax.slash]
+                return ([Syntax.slash], rest)
             }
-            return rest[end] == Syntax.slash ? rest[end...] : [Syntax.slash] + rest[end...]
+            return (rest[end] == Syntax.slash ? rest[end...] : [Syntax.slash] + rest[end...], rest[..<end])
         }
         throw RequestError(.badRequest, "the request target is neither a path nor an http URL")
     }

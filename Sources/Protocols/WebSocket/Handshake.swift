@@ -30,7 +30,7 @@ package struct WebSocketHandshake: Sendable, Hashable {
     /// Checks a request that asks for WebSocket (RFC 6455 §4.2.1).
     ///
     /// - Parameter protocols: the sub-protocols that are spoken here, in lower case, best first; a client that offers
-    ///   some, but none of them, is refused, and so is one that offers none where there are any.
+    ///   none of them is refused. Where there are none, offers are passed over, and the client decides (§4.2.2).
     /// - Throws: 400 for what is wrong, 426 for another version of WebSocket; answer with `refusal`.
     package init(
         isGet: Bool,
@@ -53,7 +53,7 @@ package struct WebSocketHandshake: Sendable, Hashable {
         let choice = protocols.lazy
             .compactMap { name in offers.first { HTTPText.lowercased($0) == name } }
             .first
-        guard choice != nil || offers.isEmpty && protocols.isEmpty else {
+        guard choice != nil || protocols.isEmpty else {
             throw RequestError(.badRequest, "none of the WebSocket protocols is spoken here")
         }
         self.key = key

@@ -64,6 +64,9 @@ package struct WebSocket: Sendable {
         self.limit = limit
     }
 
+    /// Whole frames of the peer's so far, of any kind.
+    package private(set) var framesReceived: UInt64 = 0
+
     /// True until either side has begun to close.
     package var isOpen: Bool {
         if case .open = state { true } else { false }
@@ -222,6 +225,7 @@ extension WebSocket {
     }
 
     private mutating func endFrame(_ header: WebSocketFrameHeader, _ output: inout [UInt8]) throws(Refusal) -> Event? {
+        framesReceived += 1
         defer { if header.opcode.isControl { control.removeAll(keepingCapacity: true) } }
         switch header.opcode {
         case .pong: return nil

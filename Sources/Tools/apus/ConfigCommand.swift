@@ -137,7 +137,11 @@ enum ConfigCommand {
     ) { arguments in
         let answer = try Instance.request("supervisor", "config-reload", [], arguments.runDirectory)
         let changed = answer["changed"]?.elements.compactMap(\.string) ?? []
-        try Terminal.write(changed.isEmpty ? "nothing changed\n" : "changed: \(changed.joined(separator: " "))\n")
+        try Terminal.write(
+            changed.isEmpty
+                ? "nothing changed in the configuration; users and certificates were read again\n"
+                : "changed: \(changed.joined(separator: " "))\n"
+        )
         return .success
     }
 

@@ -242,7 +242,7 @@ struct HTTPOnRTSPTests {
     static func answer(_ target: String, host: String?, method: String = "GET") -> String {
         var request = RTSPRequest(.other(method), target, version: .http)
         if let host { request.headers.add("Host", host) }
-        return String(decoding: HTTPOnRTSP.response(to: request, httpPort: 8080), as: UTF8.self)
+        return String(decoding: HTTPOnRTSP.response(to: request, place: ("http", 8080)), as: UTF8.self)
     }
 
     @Test("a browser is sent to the same path on the HTTP port")

@@ -80,6 +80,15 @@ final class Neighbours {
         link.request(verb, arguments, answered)
     }
 
+    /// Asks a camera's process why its source is lost; `told` is called later, and only if it is.
+    func askWhyLost(_ camera: String, _ told: @escaping (String) -> Void) {
+        ask("video.\(camera)", "status") { answer in
+            guard case .success(let status) = answer, status["source"]?["state"] == "lost" else { return }
+            let reason = status["source"]?["reason"]?.string
+            told("the camera's source is lost" + (reason.map { ": \($0)" } ?? ""))
+        }
+    }
+
     /// Asks several daemons; `answered` is called once all have answered or been given up.
     func ask(
         all names: [String],

@@ -34,6 +34,10 @@ extension Server {
             let port = securePort
         else { return false }
         let head = exchange.request.head
+        guard !exchange.client.isOnSocketPort else {
+            exchange.refuse(.forbidden, "this server is asked over TLS only: wss://…:\(port)/<camera>/ws")
+            return true
+        }
         guard !head.target.isServer, let host = head.fields["host"].map(Self.withoutPort), !host.isEmpty else {
             exchange.refuse(.badRequest, "this server is asked by https:// only")
             return true

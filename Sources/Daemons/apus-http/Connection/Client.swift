@@ -23,6 +23,8 @@ final class Client {
     var isOnUnixSocket: Bool { connection.peer.isUnix }
     /// True for who is only told that there are too many.
     var isTurnedAway = false
+    /// True once there was a whole request.
+    var hasAsked = false
     /// What the connection speaks; nil until that is known.
     private var wire: (any Wire)?
     private let began: Instant

@@ -13,6 +13,7 @@ extension Server {
     /// Answers a request, at once or later.
     func answer(_ exchange: Exchange) {
         let head = exchange.request.head
+        exchange.client.hasAsked = true
         log.debug(
             "request",
             ["client": exchange.client.id, "method": head.method.rawValue, "path": head.target.pathWithoutSecrets]
@@ -21,8 +22,8 @@ extension Server {
             let fields = [HeaderField("Retry-After", "10"), HeaderField("Connection", "close")]
             return exchange.refuse(.unavailable, "there are too many clients", fields)
         }
-        if exchange.client.isOnSocketPort { return answerOnSocketPort(exchange) }
         if redirects(exchange) { return }
+        if exchange.client.isOnSocketPort { return answerOnSocketPort(exchange) }
         let names = cameraNames
         switch endpoints.match(head.method, head.target, isCamera: names.contains) {
         case .found(let endpoint, let parameters):

@@ -3,6 +3,7 @@
 
 import Access
 import Bytes
+import Config
 import Control
 import FanOut
 import HLS
@@ -114,6 +115,20 @@ private final class HLSWait: Activity, MovieViewer {
         }
         exchange.wait(self)
         feed.join(self)
+        exchange.server.neighbours.askWhyLost(feed.camera) { [weak self] reason in
+            // With a slate, there will be pictures nevertheless.
+            guard let self, timer != nil, feed.window.segments.isEmpty, !slates(feed.camera) else { return }
+            leave()
+            exchange.refuse(
+                .unavailable,
+                "\(feed.camera): \(reason)",
+                Feed.uncached + [HeaderField("Retry-After", "1")]
+            )
+        }
+    }
+
+    private func slates(_ camera: String) -> Bool {
+        exchange.server.configuration.camera(camera)?.slateDelay != nil
     }
 
     func movieAdvanced() {

@@ -45,7 +45,7 @@ struct SnapshotOptions: Equatable {
     /// True if a picture goes out as it is.
     var isAsItIs: Bool { width == nil && height == nil && quality == nil }
 
-    /// Reads a time that is over: `-2.5s`, `-2.5`, `-500ms`, `0`.
+    /// Reads a time that is over: `-2.5s`, `-2.5`, `-500ms`, `-1.5m`, `0`.
     static func age(_ text: String) -> Duration? {
         var digits = text[...]
         var scale = 1.0
@@ -54,6 +54,9 @@ struct SnapshotOptions: Equatable {
             scale = 0.001
         } else if digits.hasSuffix("s") {
             digits = digits.dropLast()
+        } else if digits.hasSuffix("m") {
+            digits = digits.dropLast()
+            scale = 60
         }
         guard !digits.isEmpty, digits.allSatisfy({ "-.0123456789".contains($0) }), let value = Double(digits) else {
             return nil

@@ -185,6 +185,13 @@ private final class SnapshotWait: Activity, FeedViewer {
             exchange.refusePicture(.unavailable, "\(feed.name): \(feed.trouble)")
         }
         feed.join(self)
+        guard !options.takesSlate else { return }
+        // A camera that is known to be lost is not waited for.
+        exchange.server.neighbours.askWhyLost(feed.name) { [weak self] reason in
+            guard let self, timer != nil else { return }
+            leave()
+            exchange.refusePicture(.unavailable, "\(feed.name): \(reason)", [HeaderField("Retry-After", "1")])
+        }
     }
 
     var camera: String? { feed.name }
@@ -204,6 +211,7 @@ private final class SnapshotWait: Activity, FeedViewer {
 
     private func leave() {
         timer?.cancel()
+        timer = nil
         feed.leave(self)
     }
 }

@@ -53,6 +53,8 @@ final class WebSocketSession: UpgradedSession {
     private var payload: [UInt8] = []
     /// Messages of the client since the last look at the time.
     private var messagesTaken = 0
+    /// The client's frames up to the last look at the time.
+    private var framesBefore: UInt64 = 0
     /// What had been received when something had been for the last time, and when that was.
     private var heard: (bytes: UInt64, at: Instant)
     private var pinged: Instant
@@ -71,6 +73,8 @@ final class WebSocketSession: UpgradedSession {
     static let messageLimit = 16 << 10
     /// More messages of a client's in a second are refused with 1008.
     static let messageRate = 100
+    /// More frames of any kind in a second, pings and empty ones among them, are refused with 1008.
+    static let frameRate: UInt64 = 1000
     /// The time between two pings.
     static let pingInterval = Duration.seconds(20)
     /// A client from which nothing has come for this long, not even an answer to a ping, is gone.
@@ -133,6 +137,7 @@ final class WebSocketSession: UpgradedSession {
                 takeMessage(kind)
             }
         }
+        if webSocket.framesReceived - framesBefore > Self.frameRate { close(.policyViolation, "too many frames") }
         if isOver { payload = [] }
         if !output.isEmpty { connection.sendUnframed(output) }
         if isOver { pump() }
@@ -140,6 +145,7 @@ final class WebSocketSession: UpgradedSession {
 
     func checkTime(_ now: Instant) {
         messagesTaken = 0
+        framesBefore = webSocket.framesReceived
         switch state {
         case .open: checkLife(now)
         case .closing(let since, let reason), .finished(let since, let reason):
@@ -213,7 +219,10 @@ extension Server {
         let head = exchange.request.head
         let handshake: WebSocketHandshake
         do throws(RequestError) {
-            handshake = try WebSocketHandshake(isGet: head.method == .get, fields: head.fields)
+            handshake = try WebSocketHandshake(
+                isGet: head.method == .get && head.version == .http11,
+                fields: head.fields
+            )
         } catch {
             return exchange.respond(WebSocketHandshake.refusal(error))
         }

@@ -120,11 +120,13 @@ package enum HTTPOnRTSP {
     /// The whole response: a redirection to the same path on the HTTP port, or 404 where that is not known.
     ///
     /// The host is the one that the browser asked for, so that it works behind any name the machine has.
-    package static func response(to request: RTSPRequest, httpPort: UInt16?) -> [UInt8] {
-        if let httpPort, let host = host(request), request.target.hasPrefix("/"), !request.target.hasPrefix("//"),
+    ///
+    /// - Parameter place: the scheme and the port that serve the page; nil if nothing does.
+    package static func response(to request: RTSPRequest, place: (scheme: String, port: UInt16)?) -> [UInt8] {
+        if let place, let host = host(request), request.target.hasPrefix("/"), !request.target.hasPrefix("//"),
             ["GET", "HEAD"].contains(request.method.name)
         {
-            let location = "http://\(host):\(httpPort)\(request.target)"
+            let location = "\(place.scheme)://\(host):\(place.port)\(request.target)"
             return Array(
                 ("HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").utf8
             )
