@@ -18,6 +18,10 @@ import Testing
                 .v4l2(device: "/dev/video0", .init(input: 2, standard: .ntsc, priority: .shared))
             ),
             (
+                "v4l2:usb-046d:0892-5A3F77-if00-index0@1-1.4?fps=5",
+                .v4l2(device: "usb-046d:0892-5A3F77-if00-index0@1-1.4", .init(frameRate: 5))
+            ),
+            (
                 "v4l2:/dev/v4l/by-id/usb-Cam-index0?size=1280x720&fps=30&format=mjpeg",
                 .v4l2(
                     device: "/dev/v4l/by-id/usb-Cam-index0",

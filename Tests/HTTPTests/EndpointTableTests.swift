@@ -37,6 +37,7 @@ struct EndpointTableTests {
         DELETE /api/v1/clients/{daemon}/{id} control*
         GET /api/v1/config configure
         PATCH /api/v1/config configure
+        GET /api/v1/devices configure
         GET /api/v1/daemons configure
         GET /api/v1/daemons/{daemon} configure
         POST /api/v1/daemons/{daemon}/verbs/{verb} configure

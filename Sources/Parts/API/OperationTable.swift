@@ -207,6 +207,23 @@ extension Operation {
             answer: .shared("System")
         ),
         Operation(
+            "listDevices",
+            .get,
+            "/api/v1/devices",
+            needs: .configure,
+            "The capture devices of this machine, and which cameras they are.",
+            answer: .object([
+                .always("devices", .list(.shared("Device"))),
+                .always(
+                    "lost",
+                    .list(.object([.always("camera", .text()), .always("id", .text()), .always("name", .text())])),
+                    "Cameras that a device has become by itself, and whose device is not plugged in."
+                ),
+                .always("heard_by", .list(.text()), "How it is noticed that devices come and go."),
+            ]),
+            failures: [.unavailable]
+        ),
+        Operation(
             "listLogs",
             .get,
             "/api/v1/logs",

@@ -87,6 +87,33 @@ extension Schema {
             ])
         ),
         (
+            "Device",
+            .object([
+                .always("id", .text(), "What finds the device again: v4l2:ID is a source."),
+                .always("name", .text()), .always("node", .text()),
+                .always("source", .text(), "What to write into the configuration."),
+                .always("camera", .optional(.text())), .always("driver", .text()), .always("bus", .text()),
+                .always("simulated", .boolean), .always("formats", .list(.text()), "Those that can be used."),
+                .always("links", .list(.text())),
+                .sometimes(
+                    "usb",
+                    .object([
+                        .always("vendor", .text()), .always("product", .text()), .always("serial", .text()),
+                        .always("port", .text()), .always("speed", .text(), "Mbit/s."),
+                    ])
+                ),
+                .sometimes("input", .object([.always("name", .text()), .always("state", .optional(.text()))])),
+                .sometimes(
+                    "problem",
+                    .object([
+                        .always("code", .choice(["permission", "busy", "formats", "pipeline", "failure"])),
+                        .always("message", .text()),
+                    ]),
+                    "Why it cannot be used."
+                ),
+            ])
+        ),
+        (
             "Daemon",
             .object([
                 .always("name", .text()), .always("program", .text()), .always("camera", .optional(.text())),

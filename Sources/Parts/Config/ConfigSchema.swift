@@ -163,6 +163,15 @@ package enum ConfigSchema {
             ),
             ConfigKey(
                 .fixed("apus"),
+                "simulated_devices",
+                .choice(["auto"] + (0...8).map { "\($0)" }),
+                "auto",
+                .live,
+                "How many simulated capture devices are plugged in: test patterns that are handled as cameras are. Auto is "
+                    + "one where the system knows of no video devices at all, and none elsewhere."
+            ),
+            ConfigKey(
+                .fixed("apus"),
                 "patience",
                 .integer(1...20),
                 "1",

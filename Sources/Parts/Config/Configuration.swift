@@ -15,6 +15,8 @@ package struct Configuration: Sendable, Equatable {
     package let systemUser: String?
     /// Whether the daemons close to themselves what they do not need.
     package let isSandboxed: Bool
+    /// How many simulated devices are plugged in; nil: one stands in while there are no video devices at all.
+    package let simulatedDevices: Int?
     /// All waits for daemons are so many times as long.
     package let patience: Int
     package var log: LogConfiguration

@@ -25,6 +25,7 @@ extension Configuration {
         let systemUser = table.text("apus", "user")
         self.systemUser = systemUser == "none" ? nil : systemUser
         isSandboxed = table.boolean("apus", "sandbox")
+        simulatedDevices = Int(table.text("apus", "simulated_devices"))
         patience = table.integer("apus", "patience")
         log = LogConfiguration(level: table.text("log", "level"))
         self.cameras = cameras.map { CameraConfiguration(name: $0, table) }

@@ -7,6 +7,7 @@ import Control
 /// The addresses of an instance.
 struct AddressTable {
     private let configuration: Configuration
+    private let sources: [String: String]
     private let rtsp: String?
     private let rtsps: String?
     private let http: String?
@@ -17,8 +18,15 @@ struct AddressTable {
     private let unix: String?
     private let troubles: [String: String]
 
-    /// `listeners` are what the servers say of themselves in `status`; `troubles` say why cameras have no pictures yet.
-    init(_ configuration: Configuration, listeners: [JSON], troubles: [String: String] = [:]) {
+    /// `sources` are what to call the sources of cameras, where the configuration does not say it; `listeners` are what
+    /// the servers say of themselves in `status`; `troubles` say why cameras have no pictures yet.
+    init(
+        _ configuration: Configuration,
+        sources: [String: String] = [:],
+        listeners: [JSON],
+        troubles: [String: String] = [:]
+    ) {
+        self.sources = sources
         self.configuration = configuration
         self.troubles = troubles
         rtsp = AddressTable.authority("rtsp", listeners)
@@ -33,7 +41,8 @@ struct AddressTable {
         var table = Table([])
         for camera in configuration.cameras {
             let trouble = troubles[camera.name].map { "   (\($0))" } ?? ""
-            table.append(["camera", camera.name, SourceScheme.redacted(camera.source) + trouble])
+            let source = sources[camera.name] ?? SourceScheme.redacted(camera.source)
+            table.append(["camera", camera.name, source + trouble])
             if let rtsp, let stream = camera.rtspStreams.first {
                 let more = camera.rtspStreams.dropFirst().map { "/\(camera.name)\($0)" }.joined(separator: " ")
                 table.append([

@@ -48,7 +48,11 @@ final class Up {
     /// Who started this process, if it wants to know how it goes: systemd.
     private let notifier = Notifier()
     private let started = Clock.monotonic()
+    /// As it is in force: with the devices that cameras have.
     private(set) var configuration: Configuration
+    /// As somebody has written it: where it says auto, devices decide.
+    private(set) var written: (document: ConfigDocument, configuration: Configuration)
+    let devices: DeviceKeeper
     /// The ports that were taken where the configuration leaves the choice open, by protocol.
     private var pickedPorts: [String: Int] = [:]
     /// The sockets that systemd has opened for this instance.
@@ -71,8 +75,8 @@ final class Up {
         let result: Result<ExitCode, any Error>
         do {
             if let user = configuration.systemUser, Process.user == 0 { try become(user, lock) }
-            let up = try Up(source, configuration, activation, runDirectory, level, lock.notifications)
-            result = .success(try up.run(document))
+            let up = try Up(source, (document, configuration), activation, runDirectory, level, lock.notifications)
+            result = .success(try up.run())
         } catch {
             result = .failure(error)
         }
@@ -97,13 +101,15 @@ final class Up {
 
     private init(
         _ source: ConfigurationSource,
-        _ configuration: Configuration,
+        _ written: (document: ConfigDocument, configuration: Configuration),
         _ activation: ActivationSockets,
         _ runDirectory: RunDirectory,
         _ logLevel: String?,
         _ notifications: String
     ) throws {
         self.source = source
+        self.written = written
+        let configuration = written.configuration
         self.configuration = configuration
         self.activation = activation
         self.runDirectory = runDirectory
@@ -129,9 +135,12 @@ final class Up {
         )
         control = ControlServer(loop, log)
         machine = try Machine(loop, log, control, runDirectory)
+        devices = try DeviceKeeper(loop, log, control, runDirectory, configuration)
     }
 
-    private func run(_ document: ConfigDocument) throws -> ExitCode {
+    private func run() throws -> ExitCode {
+        let (document, effective) = try effective(written)
+        configuration = effective
         let plans = try plans(of: configuration)
         try reservePorts()
         try takeCertificate(configuration)
@@ -148,6 +157,7 @@ final class Up {
             if report.state == .running, let camera = camera(of: report.name) { machine.cameraStarted(camera) }
             control.emit("daemon", report.json(Clock.monotonic()).members)
         }
+        devices.onChange = { [unowned self] in takeDevices() }
         machine.take(configuration)
         supervisor.times = SupervisorTimes().stretched(by: configuration.patience)
         for plan in plans { supervisor.start(plan) }
@@ -194,7 +204,8 @@ final class Up {
         if let exposure = source.exposure { log.warn(exposure) }
         let listeners = listeners()
         keepPorts(listeners)
-        let table = AddressTable(configuration, listeners: listeners, troubles: troubles())
+        let sources = devices.sources(written.configuration)
+        let table = AddressTable(configuration, sources: sources, listeners: listeners, troubles: troubles())
         // That nobody reads the table harms nobody.
         _ = try? Terminal.write(table.text)
         notifier.send("READY=1", "STATUS=\(configuration.cameras.count) cameras")
@@ -316,7 +327,14 @@ extension Up {
     /// - Returns: the children that were told, started, restarted or stopped.
     @discardableResult
     func reload() throws(Failure) -> [String] {
-        let (document, new) = try source.load()
+        written = try source.load()
+        devices.take(written.configuration)
+        return try putInForce()
+    }
+
+    /// Puts the written configuration in force, with the devices that there are.
+    private func putInForce() throws(Failure) -> [String] {
+        let (document, new) = try effective(written)
         effects = []
         guard new != configuration else {
             try takeCertificate(new)
@@ -360,6 +378,27 @@ extension Up {
         log.info("configuration reloaded", ["changed": changed.joined(separator: ",")])
         control.emit("config", [JSON.Member("changed", .array(changed.map(JSON.string)))])
         return changed
+    }
+
+    /// Devices have become cameras, or are none any more.
+    private func takeDevices() {
+        do throws(Failure) {
+            _ = try putInForce()
+        } catch {
+            log.error("the devices do not become cameras", ["error": error])
+        }
+    }
+
+    /// What a written configuration means with the devices that there are.
+    func effective(
+        _ written: (document: ConfigDocument, configuration: Configuration)
+    ) throws(Failure) -> (document: ConfigDocument, configuration: Configuration) {
+        let document = devices.effective(written.document, written.configuration)
+        do throws(ConfigError) {
+            return (document, try Configuration(document))
+        } catch {
+            throw Failure(.usage, "with the cameras of devices: \(error)")
+        }
     }
 
     /// The daemons that would carry a configuration out.

@@ -105,7 +105,7 @@ extension Up {
             let sections: [String] =
                 switch pattern {
                 case .fixed(let name): [name]
-                case .camera, .stream: configuration.cameras.map { pattern.section(camera: $0.name) }
+                case .camera, .stream: written.configuration.cameras.map { pattern.section(camera: $0.name) }
                 }
             for section in sections {
                 for key in ConfigSchema.keys where key.section == pattern {
@@ -164,7 +164,7 @@ extension Up {
         } catch {
             throw ControlError(.outOfRange, error.description)
         }
-        let impacts = impacts(of: keys, new)
+        let impacts = impacts(of: keys, (try? effective((document, new)).configuration) ?? new)
         var number: Int?
         if !isDryRun, !keys.isEmpty { number = try apply(document, keys) }
         return [
@@ -212,7 +212,9 @@ extension Up {
                 impacts.append((plan.name, .stop))
                 continue
             }
-            if let impact = ConfigImpact.of(keys, daemon: plan.name, camera: camera(of: plan.name)) {
+            // A camera that a device has become by itself is set up as the one that says auto.
+            let camera = camera(of: plan.name).map { devices.model(of: $0, written.configuration) }
+            if let impact = ConfigImpact.of(keys, daemon: plan.name, camera: camera) {
                 impacts.append((plan.name, impact))
             }
         }

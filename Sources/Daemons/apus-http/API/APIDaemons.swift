@@ -26,6 +26,10 @@ extension Server {
                     exchange.answer((try? answer.get()) ?? system)
                 }
             },
+            Endpoint("listDevices") { [unowned self] exchange in
+                exchange.wait(Asking())
+                pass("supervisor", "devices", [], exchange)
+            },
             Endpoint("listLogs") { [unowned self] exchange in
                 exchange.attempt { () throws(APIError) in
                     let limit = try exchange.pageLimit()

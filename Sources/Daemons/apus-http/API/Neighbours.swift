@@ -39,7 +39,9 @@ final class Neighbours {
     private static let freshness = Duration.milliseconds(900)
     /// Who has not answered by then is left out.
     private static let patience = Duration.milliseconds(700)
-    private static let events = ["viewer-joined", "viewer-left", "source", "daemon", "config", "threshold", "thermal"]
+    private static let events = [
+        "viewer-joined", "viewer-left", "source", "daemon", "config", "device", "threshold", "thermal",
+    ]
 
     init(_ context: DaemonContext) { self.context = context }
 

@@ -22,7 +22,7 @@ final class Watching {
             server.journal.add(name, camera: camera, members)
         case "viewer-joined", "viewer-left":
             server.journal.add(kind, camera: camera, [JSON.Member("daemon", .string(daemon))] + members)
-        case "daemon", "config", "threshold", "thermal": server.journal.add(kind, camera: nil, members)
+        case "daemon", "config", "device", "threshold", "thermal": server.journal.add(kind, camera: nil, members)
         default: break
         }
     }

@@ -34,6 +34,13 @@ export function describeEvent({ type, data }) {
       kind: lowered.length ? 'warn' : 'good', isImportant: true,
     };
   }
+  if (type === 'device') {
+    const isThere = about.change === 'added';
+    return {
+      title: `${about.name ?? about.id} was ${isThere ? 'plugged in' : 'unplugged'}`, text: about.camera ? `camera ${about.camera}` : '',
+      kind: isThere ? 'good' : 'bad', isImportant: true,
+    };
+  }
   const subject = type.startsWith('viewer') ? [about.camera, about.stream].filter(Boolean).join('/')
     : type === 'daemon' ? about.name ?? about.daemon : about.camera ?? about.name ?? about.daemon;
   const rest = Object.entries(about).filter(([key, value]) => !known.includes(key) && value !== null)

@@ -43,7 +43,7 @@ package struct CaptureDevice: Sendable, Hashable {
     }
 
     /// True if cameras can be made of it without anybody asking for it.
-    package var isUsable: Bool { problem == nil || problem == .busy }
+    package var isUsable: Bool { problem == nil }
 }
 
 /// Finds the devices that capture.
@@ -52,7 +52,7 @@ package struct CaptureDevice: Sendable, Hashable {
 /// that it can be used on another thread and brought back.
 package struct DeviceScanner: Sendable {
     private let tree: DeviceTree
-    private let simulation: Simulation?
+    package var simulation: Simulation?
     private let ask: @Sendable (String) -> DeviceProbe
     private var known: [DeviceNode: (stamp: String?, probe: DeviceProbe)] = [:]
 
@@ -67,8 +67,10 @@ package struct DeviceScanner: Sendable {
         self.ask = ask
     }
 
-    /// All devices that capture, in the kernel's order, then the simulated ones; with `anew`, all are asked again.
-    package mutating func scan(anew: Bool = false) -> [CaptureDevice] {
+    /// All devices that capture, in the kernel's order, then the simulated ones.
+    ///
+    /// With `anew`, all are asked again; nodes that are to be spared, as they are in use, are not asked more than once.
+    package mutating func scan(anew: Bool = false, sparing inUse: Set<String> = []) -> [CaptureDevice] {
         var devices: [CaptureDevice] = []
         var seen: [DeviceNode: (stamp: String?, probe: DeviceProbe)] = [:]
         for node in tree.nodes() {
@@ -79,7 +81,7 @@ package struct DeviceScanner: Sendable {
             let stamp = File.stamp(node.path)
             let probe: DeviceProbe
             // A virtual device may turn from output to capture without a word.
-            let mayChange = node.place.isEmpty || known[plain]?.probe.mayChange == true
+            let mayChange = (node.place.isEmpty || known[plain]?.probe.mayChange == true) && !inUse.contains(node.path)
             if !anew, !mayChange, let known = known[plain], known.stamp == stamp {
                 probe = known.probe
             } else {

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which device is which camera, where the configuration says `auto`.
+
+import Config
+import Devices
+
+/// The cameras that devices become by themselves.
+///
+/// A value: devices, configuration and memory go in, cameras and news come out. A camera that has had a device keeps it
+/// until the instance ends, whether the device is there or not, so that its viewers can wait for it.
+struct AutomaticCameras {
+    /// More devices do not become cameras by themselves.
+    static let maximumCount = 16
+
+    /// A camera with its device.
+    struct Binding: Equatable {
+        let camera: String
+        /// As it was when it was last there.
+        var device: CaptureDevice
+        /// The source that finds the device again.
+        let source: String
+        var isThere = true
+        /// True for a camera of its own, false for one that the configuration names.
+        let isAdded: Bool
+    }
+
+    /// What has become otherwise.
+    enum News: Equatable {
+        /// A device has become a camera.
+        case bound(Binding)
+        /// A camera's device is there again.
+        case returned(Binding)
+        case lost(Binding)
+        /// A camera is none any more.
+        case released(Binding)
+        /// A device does not become a camera, as there are too many.
+        case refused(CaptureDevice)
+    }
+
+    private(set) var bindings: [Binding] = []
+    private(set) var memory: DeviceMemory
+    /// Devices for which there was no room, each told once.
+    private var refused: Set<DeviceIdentity> = []
+
+    init(memory: DeviceMemory = DeviceMemory()) { self.memory = memory }
+
+    /// The camera that a device is, by itself or because the configuration says so.
+    func camera(of device: CaptureDevice, _ configuration: Configuration, evenIfGone: Bool = false) -> String? {
+        bindings.first { ($0.isThere || evenIfGone) && $0.device.node.identity == device.node.identity }?.camera
+            ?? configuration.cameras.first { Self.names($0.source, device) }?.name
+    }
+
+    /// Takes over what devices there are, and what the configuration wants.
+    ///
+    /// - Parameter isWithdrawn: whether a device is gone for good, as simulated ones are that nobody wants any more; then
+    ///   nobody waits for it.
+    mutating func take(
+        _ devices: [CaptureDevice],
+        _ configuration: Configuration,
+        isWithdrawn: (CaptureDevice) -> Bool = { _ in false }
+    ) -> [News] {
+        var news: [News] = []
+        let named = configuration.cameras.filter { $0.source == "auto" }.map(\.name)
+        let names = Set(configuration.cameras.map(\.name))
+        // What somebody has written down is his.
+        var free = devices.filter { device in !configuration.cameras.contains { Self.names($0.source, device) } }
+        for binding in bindings {
+            let isWanted =
+                binding.isAdded ? !named.isEmpty && !names.contains(binding.camera) : named.contains(binding.camera)
+            guard !isWanted || isWithdrawn(binding.device) else { continue }
+            bindings.removeAll { $0.camera == binding.camera }
+            news.append(.released(binding))
+        }
+        news += match(&free)
+        guard !named.isEmpty else { return news }
+        free.removeAll { !$0.isUsable }
+        for camera in named where !bindings.contains(where: { $0.camera == camera }) {
+            let own = free.firstIndex { memory.name(of: $0.identity) == camera }
+            let unknown = free.firstIndex { memory.name(of: $0.identity) == nil }
+            guard let index = own ?? unknown else { continue }
+            news.append(.bound(bind(free.remove(at: index), camera, isAdded: false)))
+        }
+        for device in free {
+            let count = bindings.filter(\.isAdded).count
+            guard count < Self.maximumCount, configuration.cameras.count + count < Configuration.maximumCameras else {
+                if refused.insert(device.identity).inserted { news.append(.refused(device)) }
+                continue
+            }
+            let taken = names.union(bindings.map(\.camera))
+            let known = memory.name(of: device.identity).flatMap { taken.contains($0) ? nil : $0 }
+            news.append(.bound(bind(device, known ?? Self.name(for: device, taken.union(memory.names)), isAdded: true)))
+        }
+        return news
+    }
+
+    /// Forgets a camera that has no device; false if it is none of its own, or has one.
+    mutating func forget(_ camera: String) -> Binding? {
+        guard let index = bindings.firstIndex(where: { $0.camera == camera && !$0.isThere }) else { return nil }
+        memory.forget(camera)
+        return bindings.remove(at: index)
+    }
+
+    /// Finds the devices of the cameras again, and takes them out of those that are free.
+    private mutating func match(_ free: inout [CaptureDevice]) -> [News] {
+        var found: [Int: CaptureDevice] = [:]
+        // Who is where he was comes first: devices that cannot be told apart else keep their places.
+        let tests: [(DeviceIdentity, DeviceIdentity) -> Bool] = [{ $0 == $1 }, { $0.base == $1.base }]
+        for isSame in tests {
+            for (index, binding) in bindings.enumerated() where found[index] == nil {
+                guard let place = free.firstIndex(where: { isSame($0.identity, binding.device.identity) }) else {
+                    continue
+                }
+                found[index] = free.remove(at: place)
+            }
+        }
+        var news: [News] = []
+        for index in bindings.indices {
+            let wasThere = bindings[index].isThere
+            if let device = found[index] {
+                let isMoved = device.node.path != bindings[index].device.node.path
+                bindings[index].device = device
+                bindings[index].isThere = true
+                if !wasThere || isMoved { news.append(.returned(bindings[index])) }
+            } else if wasThere {
+                bindings[index].isThere = false
+                news.append(.lost(bindings[index]))
+            }
+        }
+        return news
+    }
+
+    private mutating func bind(_ device: CaptureDevice, _ camera: String, isAdded: Bool) -> Binding {
+        let binding = Binding(camera: camera, device: device, source: "v4l2:\(device.id)", isAdded: isAdded)
+        bindings.append(binding)
+        memory.remember(device.identity, camera)
+        return binding
+    }
+
+    /// True if a source of the configuration names the device.
+    private static func names(_ source: String, _ device: CaptureDevice) -> Bool {
+        guard case .v4l2(let name, _)? = try? SourceAddress(parsing: source) else { return false }
+        return device.node.path == name || device.node.links.contains(name) || device.identity.answers(to: name)
+    }
+
+    /// A camera's name made of what the device calls itself; none of those that are taken.
+    static func name(for device: CaptureDevice, _ taken: Set<String>) -> String {
+        var slug = ""
+        for byte in device.title.utf8 {
+            let small = (65...90).contains(byte) ? byte + 32 : byte
+            let isPlain = (48...57).contains(small) || (97...122).contains(small)
+            if isPlain { slug.unicodeScalars.append(Unicode.Scalar(small)) }
+            if !isPlain, !slug.isEmpty, !slug.hasSuffix("-") { slug += "-" }
+            if slug.utf8.count >= 24 { break }
+        }
+        while slug.hasSuffix("-") { slug.removeLast() }
+        if slug.isEmpty { slug = "camera" }
+        var name = slug
+        var number = 1
+        while taken.contains(name) || CameraName.problem(with: name) != nil {
+            number += 1
+            name = "\(slug)-\(number)"
+        }
+        return name
+    }
+}
+
+// MARK: The configuration that follows
+
+extension AutomaticCameras {
+    /// The configuration with a source for each `auto`, and with a camera for each further device.
+    func effective(_ document: ConfigDocument, _ configuration: Configuration) -> ConfigDocument {
+        let named = configuration.cameras.filter { $0.source == "auto" }.map(\.name)
+        guard let model = named.first else { return document }
+        var result = document
+        for camera in named {
+            let source = bindings.first { $0.camera == camera }?.source ?? "pattern:"
+            result.set("camera.\(camera)", "source", to: source)
+        }
+        for binding in bindings where binding.isAdded {
+            let section = "camera.\(binding.camera)"
+            result.set(section, "source", to: binding.source)
+            for entry in document.entries where entry.section.hasPrefix("camera.\(model)") {
+                let rest = entry.section.dropFirst("camera.\(model)".count)
+                guard rest.isEmpty || rest.hasPrefix("."), entry.key != "source" || !rest.isEmpty else { continue }
+                // Two cameras cannot send to one group.
+                guard entry.key != "multicast" else { continue }
+                result.set(section + rest, entry.key, to: entry.value)
+            }
+        }
+        return result
+    }
+}
