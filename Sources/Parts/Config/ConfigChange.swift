@@ -102,10 +102,17 @@ package enum ConfigImpact: String, Sendable {
     case stop
 
     /// What changed keys mean for the daemon called `daemon`, of camera `camera` if it is one's; nil for nothing.
-    package static func of(_ keys: [ConfigKeyPath], daemon: String, camera: String?) -> ConfigImpact? {
+    ///
+    /// - Parameter live: keys that hold at once with these values, whatever holds for others.
+    package static func of(
+        _ keys: [ConfigKeyPath],
+        daemon: String,
+        camera: String?,
+        live: Set<String> = []
+    ) -> ConfigImpact? {
         var impact: ConfigImpact?
         for path in keys where concerns(path, daemon, camera) {
-            if path.key.effect == .restart { return .restart }
+            if path.key.effect == .restart, !live.contains(path.text) { return .restart }
             impact = .live
         }
         return impact

@@ -97,6 +97,14 @@ final class DeviceKeeper {
         assign()
     }
 
+    /// Looks no more, and takes the simulated devices away.
+    func close() {
+        watcher?.stop()
+        let simulation = Simulation(directory: directory, isStandIn: false)
+        for number in 1...Simulation.maximumCount { simulation.unplug(number) }
+        File.removeDirectory(directory)
+    }
+
     // MARK: Looking
 
     /// Has the devices looked at on another thread: one that hangs must not hold up the daemons' signs of life.

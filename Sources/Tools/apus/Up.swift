@@ -139,6 +139,7 @@ final class Up {
     }
 
     private func run() throws -> ExitCode {
+        defer { devices.close() }
         let (document, effective) = try effective(written)
         configuration = effective
         let plans = try plans(of: configuration)

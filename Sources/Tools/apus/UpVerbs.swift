@@ -204,9 +204,20 @@ extension Up {
     /// So many changes are remembered.
     private static let maximumOutcomes = 16
 
+    private func isOfDevices(_ configuration: Configuration, _ camera: String?) -> Bool {
+        guard let source = camera.flatMap({ configuration.camera($0) })?.source else { return false }
+        return (try? SourceAddress(parsing: source))?.isOfDevices ?? false
+    }
+
     private func impacts(of keys: [ConfigKeyPath], _ new: Configuration) -> [(name: String, impact: ConfigImpact)] {
         var impacts: [(name: String, impact: ConfigImpact)] = []
         let plans = (try? self.plans(of: new)) ?? supervisor.plans
+        // From one device to another a camera goes as it runs.
+        let moved = keys.filter { path in
+            path.name == "source"
+                && [configuration, new].allSatisfy { isOfDevices($0, path.camera) }
+        }
+        let live = Set(moved.map(\.text))
         for plan in supervisor.plans {
             guard plans.contains(where: { $0.name == plan.name }) else {
                 impacts.append((plan.name, .stop))
@@ -214,7 +225,7 @@ extension Up {
             }
             // A camera that a device has become by itself is set up as the one that says auto.
             let camera = camera(of: plan.name).map { devices.model(of: $0, written.configuration) }
-            if let impact = ConfigImpact.of(keys, daemon: plan.name, camera: camera) {
+            if let impact = ConfigImpact.of(keys, daemon: plan.name, camera: camera, live: live) {
                 impacts.append((plan.name, impact))
             }
         }
