@@ -66,6 +66,7 @@ install: ## copy the built programs and the systemd units under DESTDIR+PREFIX (
 	@test -x $(release)/apus || { echo 'install: nothing built yet; run: make build' >&2; exit 1; }
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(release)/apus
 	install -D -t $(DESTDIR)$(PREFIX)/libexec/apus $(addprefix $(release)/,$(daemons))
+	install -m 644 -t $(DESTDIR)$(PREFIX)/libexec/apus $(release)/libApusLibCamera.so
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@bin@|$(PREFIX)/bin|' packaging/systemd/apus.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/apus.service
 	install -D -m 644 packaging/systemd/apus.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/apus.socket

@@ -53,6 +53,10 @@ func tests(_ name: String, uses dependencies: [Target.Dependency] = []) -> Targe
 
 let package = Package(
     name: "apus",
+    products: [
+        // Loaded by apus-video for libcamera: sources alone, so that others do not carry libcamera's libraries along.
+        .library(name: "ApusLibCamera", type: .dynamic, targets: ["CLibCamera"])
+    ],
     targets: [
         // MARK: C: what Swift cannot say, and Debian's libraries
         .target(name: "CShimLinux", path: "Sources/C/CShimLinux", cSettings: [.define("_GNU_SOURCE")]),
@@ -64,6 +68,9 @@ let package = Package(
         library("CSysCrypt", pkgConfig: "libcrypt"),
         library("CSysNGHTTP2", pkgConfig: "libnghttp2"),
         library("CSysSeccomp", pkgConfig: "libseccomp"),
+        .target(name: "CLibCameraAPI", path: "Sources/C/CLibCameraAPI"),
+        library("CSysLibCamera", pkgConfig: "libcamera"),
+        .target(name: "CLibCamera", dependencies: ["CLibCameraAPI", "CSysLibCamera"], path: "Sources/C/CLibCamera"),
 
         // MARK: Values: the standard library only
         module("Values", "Bytes"),
@@ -106,11 +113,13 @@ let package = Package(
         module("Parts", "Player", uses: ["Bytes", "Media", "System", "Loop", "Crypto", "SDP", "RTP", "RTSP", "HTTP"]),
         module("Parts", "Encode", uses: ["Bytes", "Media", "CSysFFmpeg", "CSysTurboJPEG"]),
         module("Parts", "Devices", uses: ["Bytes", "Media", "System", "Loop", "Config", "CShimLinux"]),
+        module("Parts", "LibCamera", uses: ["Bytes", "System", "Config", "Devices", "CLibCameraAPI"]),
         module(
             "Parts",
             "Capture",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Config", "Devices", "Encode", "Ring", "RTP", "RTSP", "Player",
+                "Bytes", "Media", "System", "Loop", "Config", "Devices", "LibCamera", "Encode", "Ring", "RTP", "RTSP",
+                "Player",
             ]
         ),
         module("Parts", "Sandbox", uses: ["System", "CSysSeccomp"]),
@@ -123,7 +132,8 @@ let package = Package(
             "Daemons",
             "apus-video",
             uses: [
-                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Devices", "Encode", "Pictures", "Config",
+                "Bytes", "Media", "System", "Loop", "Ring", "Capture", "Devices", "LibCamera", "Encode", "Pictures",
+                "Config",
                 "Control",
                 "Log", "Daemon", "Metrics",
             ]
@@ -149,7 +159,7 @@ let package = Package(
             "apus",
             uses: [
                 "Bytes", "Media", "System", "Loop", "Ring", "Config", "Control", "Log", "Daemon", "Supervisor", "RTP",
-                "RTSP", "Player", "Access", "Crypto", "API", "Metrics", "Telemetry", "Devices",
+                "RTSP", "Player", "Access", "Crypto", "API", "Metrics", "Telemetry", "Devices", "LibCamera",
             ]
         ),
         program(
@@ -189,7 +199,8 @@ let package = Package(
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut", "Metrics"]),
         tests(
             "CaptureTests",
-            uses: ["Bytes", "Media", "System", "Loop", "Config", "Ring", "Capture", "Devices", "Encode"]
+            uses: ["Bytes", "Media", "System", "Loop", "Config", "Ring", "Capture", "Devices", "LibCamera", "Encode"]
         ),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )

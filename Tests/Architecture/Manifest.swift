@@ -49,7 +49,8 @@ struct Manifest {
             )
         case "library": return Target(kind: .library, name: first, layer: "C", dependencies: [])
         case "tests": return Target(kind: .tests, name: first, layer: "", dependencies: strings)
-        default: return Target(kind: .c, name: first, layer: "C", dependencies: [])
+        // Behind the name stand other C targets, and the folder.
+        default: return Target(kind: .c, name: first, layer: "C", dependencies: strings.filter { $0.hasPrefix("C") })
         }
     }
 

@@ -13,6 +13,14 @@ import Testing
         let cases: [Case] = [
             ("auto", .auto),
             ("v4l2:/dev/video0", .v4l2(device: "/dev/video0", .init())),
+            ("libcamera:", .libcamera(nil, .init())),
+            (
+                "libcamera:/base/soc/i2c0mux/i2c@1/imx219@10?size=1280x720&fps=30&format=nv12",
+                .libcamera(
+                    "/base/soc/i2c0mux/i2c@1/imx219@10",
+                    .init(size: PictureSize(width: 1280, height: 720), frameRate: 30, format: .nv12)
+                )
+            ),
             (
                 "v4l2:/dev/video0?input=2&standard=NTSC&priority=shared",
                 .v4l2(device: "/dev/video0", .init(input: 2, standard: .ntsc, priority: .shared))
@@ -77,6 +85,7 @@ import Testing
             ("rtsp://camera/a?verify=no", "rtsps:// only"), ("rtsps://camera/?fingerprint=12", "SHA-256"),
             ("publish:cam", "stands alone"),
             ("cvmmap://zed", "not supported yet"), ("/dev/video0", "write v4l2:/dev/video0"),
+            ("libcamera:?format=h264", "has no format h264"), ("libcamera:?sise=1x1", "did you mean \"size\"?"),
             ("/clip.mp4", "write file:/clip.mp4"), ("v4l2:", "needs a device"), ("v4l2:video0", "needs a device"),
             ("v4l2:/dev/video0?input=64", "input=64 is not a whole number of 0 to 63"),
             ("v4l2:/dev/video0?standard=pal", "none of PAL, NTSC, SECAM"),

@@ -8,6 +8,7 @@ import Control
 import Daemon
 import Devices
 import Encode
+import LibCamera
 import Log
 import Loop
 import Media
@@ -129,6 +130,7 @@ final class VideoService {
         case .file: return reason
         // A source that waits, as for a signal, is not lost.
         case .v4l2(let device, _): return session.losses > 0 && File.exists(device) ? reason : nil
+        case .libcamera: return LibCamera.absence
         case .auto, .stdin, .pattern, .publish, .rtsp: return nil
         }
     }

@@ -271,6 +271,14 @@ package final class CaptureSession {
             guard let found else { return makePattern(nil, nil) }
             return try makeDeviceSource(found, .init())
         case .v4l2(let device, let request): return try makeDeviceSource(device, request)
+        case .libcamera(let camera, let request):
+            return LibCameraSource(
+                loop: loop,
+                wanted: camera,
+                request: request,
+                target: target.size,
+                frameRate: target.frameRate
+            )
         case .file(let path, let loops): return FileSource(loop: loop, path: path, loops: loops)
         case .stdin(let codec): return PipeSource(loop: loop, descriptor: standardInput, codec: codec)
         case .pattern(let size, let frameRate): return makePattern(size, frameRate)

@@ -10,6 +10,8 @@ package enum SourceAddress: Sendable, Equatable {
     case auto
     /// A V4L2 capture device: a path below `/dev/`, or what `apus devices` calls it.
     case v4l2(device: String, V4L2Request)
+    /// A camera of libcamera's: its id, a part of it, or its place in the list; nil is the first.
+    case libcamera(String?, V4L2Request)
     /// A media file; `loops` means start again at its end.
     case file(path: String, loops: Bool)
     /// Standard input: JPEG images or an H.264 byte stream.
@@ -83,7 +85,7 @@ package enum SourceAddress: Sendable, Equatable {
     package var isOfDevices: Bool {
         switch self {
         case .auto, .v4l2, .pattern: true
-        case .file, .stdin, .publish, .rtsp: false
+        case .libcamera, .file, .stdin, .publish, .rtsp: false
         }
     }
 
@@ -112,6 +114,7 @@ package enum SourceAddress: Sendable, Equatable {
         let rest = text[text.index(after: colon)...]
         switch SourceScheme(rawValue: name) {
         case .v4l2: self = try Self.v4l2(rest)
+        case .libcamera: self = try Self.libcamera(rest)
         case .file: self = try Self.file(rest)
         case .stdin: self = try Self.stdin(rest)
         case .pattern: self = try Self.pattern(rest)
@@ -162,6 +165,19 @@ package enum SourceAddress: Sendable, Equatable {
             priority: try options.choice("priority", among: V4L2Priority.self) ?? .record
         )
         return .v4l2(device: options.path, request)
+    }
+
+    private static func libcamera(_ rest: Substring) throws(SourceAddressError) -> SourceAddress {
+        let options = try SourceOptions(rest, of: "libcamera", known: ["size", "fps", "format"])
+        let request = V4L2Request(
+            size: try options.size(),
+            frameRate: try options.frameRate(),
+            format: try options.choice("format", among: V4L2Format.self)
+        )
+        if let format = request.format, format == .h264 || format == .hevc {
+            throw SourceAddressError("libcamera: has no format \(format.rawValue)")
+        }
+        return .libcamera(options.path.isEmpty ? nil : options.path, request)
     }
 
     /// The longest id of a device, in bytes.
@@ -217,6 +233,7 @@ extension SourceAddress: CustomStringConvertible {
         switch self {
         case .auto: "auto"
         case .v4l2(let device, _): "v4l2:\(device)"
+        case .libcamera(let camera, _): "libcamera:\(camera ?? "")"
         case .file(let path, _): "file:\(path)"
         case .stdin(let codec): codec == .jpeg ? "stdin:mjpeg" : "stdin:h264"
         case .pattern: "pattern:"

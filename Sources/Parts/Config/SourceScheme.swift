@@ -7,6 +7,7 @@ import RTSP
 package enum SourceScheme: String, CaseIterable, Sendable {
     case auto
     case v4l2
+    case libcamera
     case file
     case stdin
     case pattern
@@ -16,7 +17,7 @@ package enum SourceScheme: String, CaseIterable, Sendable {
 
     /// A list of examples, for the reference and for errors.
     package static let examples =
-        "auto, v4l2:/dev/video0?size=1280x720&fps=30&format=mjpeg, file:/path/clip.mp4?loop, stdin:mjpeg, stdin:h264, "
+        "auto, v4l2:/dev/video0?size=1280x720&fps=30&format=mjpeg, libcamera:, file:/path/clip.mp4?loop, stdin:mjpeg, stdin:h264, "
         + "pattern:?size=1920x1080&fps=30, publish:, rtsp://user:password@camera/path?transport=udp"
 
     /// The scheme with its colon; only `auto` has none.

@@ -45,8 +45,13 @@ extension Sandbox {
         writes.insert("/dev")
         reads.formUnion(Sandbox.nameLookup)
         families.insert(.netlink)
-        if let camera, case .file(let path, _)? = try? SourceAddress(parsing: camera.source) {
-            reads.insert(File.absolute(path))
+        switch camera.flatMap({ try? SourceAddress(parsing: $0.source) }) {
+        case .file(let path, _): reads.insert(File.absolute(path))
+        case .libcamera:
+            // The library that is loaded for it, beside this program; what libudev knows of devices.
+            reads.insert(Sandbox.directory(of: Process.executablePath))
+            reads.insert("/run/udev")
+        default: break
         }
     }
 

@@ -35,15 +35,17 @@ enum DevicesCommand {
                 .map { device, offer -> JSON in
                     .object(device.members + (offer.map { [JSON.Member("modes", .array($0.map(\.json)))] } ?? []))
                 }
-            try Terminal.write(JSON.object([JSON.Member("devices", .array(all))]).prettyText + "\n")
+            let members = [JSON.Member("devices", .array(all)), JSON.Member("libcamera", LibCameraReport().json)]
+            try Terminal.write(JSON.object(members).prettyText + "\n")
         } else if devices.isEmpty {
-            try Terminal.write("There is no capture device. A camera that is plugged in is listed here.\n")
+            let none = "There is no capture device. A camera that is plugged in is listed here.\n"
+            try Terminal.write(none + LibCameraReport().text)
         } else if withFormats {
             try Terminal.write(
                 zip(devices, offers).map { details($0, $1 ?? []) }.joined(separator: "\n")
             )
         } else {
-            try Terminal.write(table(devices))
+            try Terminal.write(table(devices) + LibCameraReport().text)
         }
         return .success
     }
