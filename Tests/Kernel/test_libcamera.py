@@ -21,14 +21,27 @@ SUITE = None
 CAMERA = None
 
 
+def name_controller():
+    """Gives the virtual host controller the firmware's name that libcamera makes ids of, and that only real ones have."""
+    place, real = pathlib.Path("/tmp/platform"), pathlib.Path("/sys/devices/platform")
+    (place / "firmware_node").mkdir(parents=True)
+    (place / "firmware_node/path").write_text("\\_SB_.VHCI\n")
+    for controller in real.glob("vhci_hcd.*"):
+        (place / controller.name).mkdir()
+        subprocess.run(["mount", "--bind", controller, place / controller.name], check=True)
+    subprocess.run(["mount", "--rbind", place, real], check=True)
+    unittest.addModuleCleanup(subprocess.run, ["umount", "--recursive", real, place], check=False, capture_output=True)
+
+
 def setUpModule():
     global SUITE, CAMERA
     for name in ["uvcvideo", "vhci-hcd"]:
         DRIVERS.load(name)
         unittest.addModuleCleanup(DRIVERS.unload, name)
+    name_controller()
     # libcamera takes devices that udev knows.
     subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True, capture_output=True)
-    unittest.addModuleCleanup(subprocess.run, ["/usr/bin/udevadm", "control", "--exit"], check=False)
+    unittest.addModuleCleanup(subprocess.run, ["pkill", "-x", "systemd-udevd"], check=False)
     SUITE = Suite({"lib": "libcamera:"}).start()
     unittest.addModuleCleanup(SUITE.destroy)
     SUITE.wait_lost("lib")
