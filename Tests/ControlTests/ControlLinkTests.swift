@@ -105,6 +105,25 @@ struct ControlLinkTests {
         extendLifetime(listener)
     }
 
+    @Test("a link that a request has connected while it waited to try again leaves no try behind when it goes")
+    func goneWhileWaiting() throws {
+        let bench = try Bench()
+        var link: ControlLink? = ControlLink(bench.loop, bench.path)
+        link?.subscribe(["tick"])
+        try bench.serve()
+        var isAnswered = false
+        link?.request("echo", [JSON.Member("text", "a")]) { _ in isAnswered = true }
+        try bench.turn { isAnswered }
+        bench.server?.close()
+        bench.server = nil
+        try bench.turn { link?.isConnected == false }
+
+        link = nil
+
+        let afterTries = Clock.monotonic() + ControlLink.retryDelay + .milliseconds(200)
+        try bench.turn { Clock.monotonic() >= afterTries }
+    }
+
     @Test("a subscription outlives the daemon")
     func subscription() throws {
         let bench = try Bench()

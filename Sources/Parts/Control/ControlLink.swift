@@ -98,6 +98,8 @@ package final class ControlLink {
     }
 
     private func retryLater() {
+        // A request may have connected in between: then an earlier try is still due.
+        retry?.cancel()
         retry = loop.timer(after: Self.retryDelay) { [unowned self] in
             retry = nil
             reconnect()
