@@ -80,7 +80,8 @@ import Testing
 
         #expect(
             nodes.map(\.id) == [
-                "platform-vivid.0-index1", "pci-0000:03:00.0-index0", "virtual-OBS_Virtual_Camera-index0",
+                "platform-vivid.0-vivid-000-vid-cap-index1", "pci-0000:03:00.0-HDMI_Capture-index0",
+                "virtual-OBS_Virtual_Camera-index0",
             ]
         )
     }

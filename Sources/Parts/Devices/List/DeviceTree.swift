@@ -89,10 +89,11 @@ package struct DeviceTree: Sendable, Equatable {
                 location: usb.port
             )
         } else if let device {
+            // One device of a bus may have several cameras, each with a name of its own.
             let bus = File.resolved("\(device)/subsystem").map { DeviceIdentity.part(Self.last($0)) } ?? ""
-            let part = DeviceIdentity.part(Self.last(device))
+            let parts = [bus, Self.last(device), name].map { DeviceIdentity.part($0) }.filter { !$0.isEmpty }
             identity = DeviceIdentity(
-                base: "\(bus.isEmpty ? "device" : bus)-\(part.isEmpty ? "unnamed" : part)-index\(index)",
+                base: "\(parts.isEmpty ? "device" : parts.joined(separator: "-"))-index\(index)",
                 location: "video\(number)"
             )
         } else {
