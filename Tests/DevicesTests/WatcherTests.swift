@@ -55,6 +55,23 @@ import Testing
         watcher.stop()
     }
 
+    @Test("closing a device is no news of it: trying it in vain would lead to the next try at once")
+    func closing() throws {
+        let machine = try FakeMachine()
+        try machine.write("\(machine.devices)/video0", "")
+        let loop = try EventLoop()
+        var words = 0
+        let watcher = DeviceWatcher(loop, machine.tree, polls: false, hearsKernel: false) { words += 1 }
+
+        _ = try File.open("\(machine.devices)/video0", .readWrite)
+        try loop.turn(waitingUntil: Clock.monotonic() + .milliseconds(20))
+        #expect(words == 0)
+
+        try machine.write("\(machine.devices)/video1", "")
+        #expect(try wait(loop) { words == 1 })
+        watcher.stop()
+    }
+
     @Test("a device is found by its id wherever it is, and a missing one is said to be")
     func finder() throws {
         let machine = try FakeMachine()

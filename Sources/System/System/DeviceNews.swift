@@ -64,6 +64,8 @@ package final class DirectoryNews {
         package var isEnd: Bool { flags & 0x8000 != 0 }
         /// Changes were lost. IN_Q_OVERFLOW.
         package var isOverflow: Bool { flags & 0x4000 != 0 }
+        /// Somebody who might have written to the file has closed it. IN_CLOSE_WRITE.
+        package var isClosing: Bool { flags & 0x8 != 0 }
     }
 
     /// Long enough for a change with the longest name, many times over.

@@ -109,14 +109,17 @@ package final class DeviceWatcher {
             for change in changes {
                 let directory = watched[change.directory]
                 if change.isEnd { watched[change.directory] = nil }
-                let isNoise = directory == deviceDirectory && !change.isOverflow && !Self.isOfVideo(change.name)
-                if !isNoise { announce() }
+                if directory != deviceDirectory || change.isOverflow || Self.isNews(change) { announce() }
             }
         }
     }
 
-    /// `video0`, and the directory of links.
-    private static func isOfVideo(_ name: String) -> Bool { name.hasPrefix("video") || name.hasPrefix("v4l") }
+    /// True of `video0` and the directory of links.
+    ///
+    /// Closing a device is none: whoever tried to open one in vain would have that for a reason to try again, for ever.
+    private static func isNews(_ change: DirectoryNews.Change) -> Bool {
+        !change.isClosing && (change.name.hasPrefix("video") || change.name.hasPrefix("v4l"))
+    }
 
     private func watchDirectories() {
         guard let news else { return }
