@@ -10,8 +10,8 @@ import Media
 final class V4L2Intake {
     /// So many JPEGs in a row without an end marker, and none with one, show that the camera never writes it.
     static let endPatience = 4
-    /// Fewer bytes are no coded frame.
-    static let shortest = 32
+    /// Fewer bytes are no coded frame: a start code, and a header and a byte of H.265. Where nothing moves, frames are short.
+    static let shortest = 6
 
     private let output: SourceOutput
     private let memory: V4L2Memory

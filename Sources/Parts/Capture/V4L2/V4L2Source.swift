@@ -44,6 +44,8 @@ final class V4L2Source: ControlledSource {
         var intake: V4L2Intake
         var stalls: StallWatch
         var watch: Watch
+        /// When the device last told of something.
+        var told: Instant
     }
 
     init(
@@ -120,15 +122,7 @@ final class V4L2Source: ControlledSource {
         let asked = Double(request.frameRate ?? rate)
         let wanted = V4L2Plan(mode, frameRate: mode.frameRate > 0 ? min(asked, mode.frameRate) : asked)
         let setting = try startStreaming(device, wanted, modes)
-        let watch: Watch
-        do throws(SystemError) {
-            watch = try loop.watch(device.descriptor, [.read, .priority]) { [unowned self] readiness in
-                if readiness.contains(.priority) { takeEvents() }
-                if readiness.isWorthReading { drain(isFaulty: !readiness.contains(.readable)) }
-            }
-        } catch {
-            throw CaptureError("\(path): \(error)")
-        }
+        let watch = try watch(device)
         report(device, setting, timings)
         errors = 0
         pictures = V4L2Pictures()
@@ -136,7 +130,8 @@ final class V4L2Source: ControlledSource {
             setting: setting,
             intake: V4L2Intake(output, memory, setting, isBroken: isBroken),
             stalls: StallWatch(frameRate: setting.frameRate, at: loop.now),
-            watch: watch
+            watch: watch,
+            told: loop.now
         )
         output.live(
             CaptureFormat(
@@ -147,6 +142,18 @@ final class V4L2Source: ControlledSource {
                 compromise: memory.report.compromise
             )
         )
+    }
+
+    private func watch(_ device: V4L2Device) throws(CaptureError) -> Watch {
+        do throws(SystemError) {
+            return try loop.watch(device.descriptor, [.read, .priority]) { [unowned self] readiness in
+                stream?.told = loop.now
+                if readiness.contains(.priority) { takeEvents() }
+                if readiness.isWorthReading { drain(isFaulty: !readiness.contains(.readable)) }
+            }
+        } catch {
+            throw CaptureError("\(path): \(error)")
+        }
     }
 
     /// Starts with the plan, or with less if the bus has no room for it.
@@ -216,7 +223,19 @@ final class V4L2Source: ControlledSource {
         do throws(CaptureError) { try device.restartStreaming() } catch { fail(error) }
     }
 
+    /// Takes frames that the device has not told of, and then watches it anew.
+    ///
+    /// v4l2loopback (0.12) never wakes whoever has begun to watch it while a frame was there. Once that is taken, none is.
+    private func lookForUntoldFrames() {
+        guard let device, let told = stream?.told, loop.now - told >= Self.watchPeriod, drain(isFaulty: false),
+            self.device === device, stream != nil
+        else { return }
+        stream?.watch.cancel()
+        do throws(CaptureError) { stream?.watch = try watch(device) } catch { fail(error) }
+    }
+
     private func lookForFrames() {
+        lookForUntoldFrames()
         guard let allowed = stream?.stalls.allowed, let step = stream?.stalls.check(at: loop.now) else { return }
         take(step, CaptureError("\(path): no frame for \(allowed)", kind: .transient))
     }
@@ -302,9 +321,10 @@ final class V4L2Source: ControlledSource {
 
     // MARK: Frames
 
-    /// Takes all filled buffers; of uncompressed ones only the newest is used.
-    private func drain(isFaulty: Bool) {
-        guard let device, let setting = stream?.setting, let intake = stream?.intake else { return }
+    /// Takes all filled buffers; of uncompressed ones only the newest is used. False if there was none.
+    @discardableResult
+    private func drain(isFaulty: Bool) -> Bool {
+        guard let device, let setting = stream?.setting, let intake = stream?.intake else { return false }
         var isEmpty = true
         do throws(CaptureError) {
             var newest: V4L2Device.Filled?
@@ -326,17 +346,19 @@ final class V4L2Source: ControlledSource {
                     var isGood = false
                     device.withBytes(filled) { isGood = intake.deliver($0, captured: captured) }
                     // The receiver may have stopped us.
-                    guard self.device === device, stream != nil else { return }
+                    guard self.device === device, stream != nil else { return true }
                     if isGood { noteFrame() }
                     try device.requeue(filled)
                 }
             }
             if let newest { try show(newest, device, setting, intake) }
         } catch {
-            return fault(error)
+            fault(error)
+            return !isEmpty
         }
         if isEmpty, isFaulty { fault(CaptureError("\(path): the device reports an error", kind: .transient)) }
         if intake.needsKeyframe, loop.now - lastKeyframeRequest > Self.keyframePeriod { requestKeyframe() }
+        return !isEmpty
     }
 
     private func show(
