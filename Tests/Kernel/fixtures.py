@@ -6,11 +6,11 @@ import subprocess
 
 from . import machine
 
-# RTP tells the sides of a JPEG in eights.
+# What ffmpeg is to write into loopback devices: an MJPEG file it can start over, an H.264 file not, so that one is long.
 CODINGS = {
     # The Huffman tables that cameras use, the only ones that RTP can carry.
     "mjpeg": ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-huffman", "default", "-q:v", "3", "-f", "mjpeg"],
-    "h264": ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-profile:v", "main", "-g", "10", "-f", "h264"],
+    "h264": ["-t", "600", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "10", "-f", "h264"],
     "hevc": ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-x265-params", "log-level=none:keyint=10:aud=1", "-f", "hevc"],
 }
 
@@ -24,6 +24,7 @@ def make(version):
     for name, options in CODINGS.items():
         path = machine.FOLDER / f"bars.{name}"
         if not path.exists():
+            # RTP tells the sides of a JPEG in eights.
             command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "pal100bars=size=320x192:rate=10"]
             subprocess.run([*command, "-t", "2", *options, "-y", path], check=True)
     source = machine.ROOT / "Tests/Kernel/floor.c"

@@ -14,7 +14,7 @@ from Tests.Interop import settings
 
 from . import devices, suite
 
-MODULES = ["test_formats", "test_usb", "test_devices", "test_libcamera", "test_cameras"]
+MODULES = ["test_formats", "test_coded", "test_usb", "test_devices", "test_libcamera", "test_cameras"]
 
 
 class Lines(unittest.TestResult):

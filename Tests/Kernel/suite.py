@@ -19,6 +19,7 @@ SIZE = (320, 180)
 CONFIG = """
 [apus]
 auth = off
+patience = 5
 [http]
 port = 0
 """

@@ -46,7 +46,7 @@ def setUpModule():
     unittest.addModuleCleanup(SUITE.destroy)
     SUITE.wait_lost("lib")
     image = pathlib.Path(DRIVERS.folder, "bars.mjpeg").read_bytes()
-    CAMERA = USBCamera(image[: image.index(b"\xff\xd9") + 2], SIZE, "A1", "Front Door")
+    CAMERA = USBCamera(image[: image.index(b"\xff\xd9") + 2], SIZE, "A1", 10, "Front Door")
     CAMERA.plug(0)
     until(lambda: devices.cameras("Front Door"), PATIENCE, "the driver takes the camera", 0.2)
     SUITE.wait_live("lib")

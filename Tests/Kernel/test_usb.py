@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# A USB camera under the kernel's own driver for such: its JPEG passed through, its controls, its plug.
+# USB cameras under the kernel's own driver for such: their JPEG, their controls, their plugs and their names.
 
+import json
 import pathlib
+import subprocess
 import time
 import unittest
 
+from Tests.Interop import settings
 from Tests.Interop.apus import until
 
 from . import devices
@@ -14,36 +17,49 @@ from .usb_camera import AUTO_EXPOSURE, CAMERA_TERMINAL, MANUAL_EXPOSURE, USBCame
 # Set by guest.py.
 DRIVERS = None
 SIZE = (320, 192)
+RATE = 20
+FRAMES = 200
 SUITE = None
-CAMERA = None
+# The camera that is watched, and another of the same make.
+CAMERA, OTHER = None, None
+ID = "usb-1209:0001-{}-if00-index0"
 
 
-def node(product):
-    """The device node of a camera's pictures: its driver makes another one for what goes with them."""
-    found = devices.cameras(product)
-    return found[0] if found else None
+def doors():
+    """The nodes with cameras' pictures; the driver makes another one each, for what goes with them."""
+    nodes = devices.cameras("Door")
+    return [node for node in nodes if pathlib.Path("/sys/class/video4linux", node[5:], "index").read_text() == "0\n"]
+
+
+def plug(camera, port):
+    """Plugs a camera in; its node, once the driver has taken it."""
+    before = set(doors())
+    camera.plug(port)
+    return until(lambda: set(doors()) - before, PATIENCE, "the driver takes the camera", 0.1).pop()
 
 
 def setUpModule():
-    global SUITE, CAMERA
+    global SUITE, CAMERA, OTHER
     for name in ["uvcvideo", "vhci-hcd"]:
         DRIVERS.load(name)
         unittest.addModuleCleanup(DRIVERS.unload, name)
     image = pathlib.Path(DRIVERS.folder, "bars.mjpeg").read_bytes()
-    CAMERA = USBCamera(image[: image.index(b"\xff\xd9") + 2], SIZE, "A1", "Front Door")
-    CAMERA.plug(0)
-    until(lambda: node("Front Door"), PATIENCE, "the driver takes the camera", 0.2)
+    image = image[: image.index(b"\xff\xd9") + 2]
+    CAMERA, OTHER = USBCamera(image, SIZE, "A1", RATE), USBCamera(image, SIZE, "B2", RATE)
+    plug(CAMERA, 0)
     SUITE = Suite({
-        "usb": (f"v4l2:{node('Front Door')}", "controls = exposure_time_absolute=300, auto_exposure=Manual Mode"),
+        "usb": (f"v4l2:{ID.format('A1')}", "controls = exposure_time_absolute=300, auto_exposure=Manual Mode"),
     }).start()
     unittest.addModuleCleanup(SUITE.destroy)
     SUITE.wait_live("usb")
 
 
 class USB(unittest.TestCase):
+    """A camera that is named by its serial number."""
+
     def test_picture(self):
         source = SUITE.source("usb")
-        self.assertEqual((source["codec"], source["size"], source["fps"]), ("jpeg", "320x192", 10))
+        self.assertEqual((source["codec"], source["size"], source["fps"]), ("jpeg", "320x192", RATE))
         print(f"     usb           {check_bars(pictures([SUITE.rtsp('usb/jpeg')])[0], SIZE)}", flush=True)
 
     def test_switch_before_value(self):
@@ -57,24 +73,61 @@ class USB(unittest.TestCase):
         SUITE.ask("usb", "reset-controls")
         self.assertEqual(CAMERA.controls[CAMERA_TERMINAL, 4].value, 300)
 
-    def test_unplugged(self):
+    def test_latency(self):
+        """From the driver's time of a frame into the ring, beside a program that does nothing but take frames.
+
+        Both have a camera of the same kind, at the same time; what they differ by is Apus.
+        """
+        node = plug(OTHER, 1)
+        self.addCleanup(OTHER.unplug)
+        floor = subprocess.Popen([pathlib.Path(DRIVERS.folder) / "floor", node, str(FRAMES)],
+                                 stdout=subprocess.PIPE, text=True)
+        # The tool's own reading is no part of it: the ring's frames have both times.
+        apus = subprocess.run(
+            [settings.PROGRAMS / "apus", "ring", "latency", "--json", "--run-dir", SUITE.run_dir, "-n", str(FRAMES),
+             "--seconds", str(PATIENCE), "usb/jpeg"], stdout=subprocess.PIPE, check=True, timeout=PATIENCE)
+        told, _ = floor.communicate(timeout=PATIENCE)
+        self.assertEqual(floor.returncode, 0)
+        delays = sorted(int(line.split()[1]) / 1e6 for line in told.splitlines())
+        least = {part: delays[int(len(delays) * part / 100)] for part in [50, 95, 99]}
+        ring = json.loads(apus.stdout)["capture_to_ring"]
+        print(f"     {FRAMES} frames: capture to ring {json.dumps(ring)}", flush=True)
+        print("     floor " + ", ".join(f"p{part} {value:.3f} ms" for part, value in least.items()), flush=True)
+
+    def test_listed(self):
+        """Once, though it has another node for what goes with its pictures."""
+        listed = subprocess.run([settings.PROGRAMS / "apus", "devices", "--json"], stdout=subprocess.PIPE, check=True)
+        found = json.loads(listed.stdout)
+        print(f"     {json.dumps(found)[:600]}", flush=True)
+        self.assertEqual([device["id"] for device in found["devices"]], [ID.format("A1")])
+
+    def test_unplugged_and_plugged_elsewhere(self):
+        """Back at another port, as another node, while another camera has its old one: it goes on under its name."""
         viewer = Viewer(SUITE.rtsp("usb/jpeg"))
         self.addCleanup(viewer.end)
         viewer.more(5)
-        began = time.monotonic()
-        before = SUITE.source("usb")
-        CAMERA.unplug()
-        SUITE.wait_lost("usb")
-        SUITE.until(lambda: SUITE.stream("usb", "jpeg")["mode"] == "slate", "the slate is shown")
-        viewer.more(3)
-        # A camera that has been out of power has forgotten what it was set to.
-        for control in CAMERA.controls.values():
-            control.value = control.default
-        CAMERA.plug(0)
-        SUITE.wait_live("usb")
-        SUITE.until(lambda: SUITE.stream("usb", "jpeg")["mode"] == "passthrough", "pictures are back")
-        viewer.more(10)
-        self.assertEqual(CAMERA.controls[CAMERA_TERMINAL, 4].value, 300)
-        after = SUITE.source("usb")
-        report("usb unplugged", sum(moment >= began for moment in viewer.times), after["dropped"] - before["dropped"],
-               viewer.gap(began))
+        for other in [False, True]:
+            old = doors()[0]
+            began, before = time.monotonic(), SUITE.source("usb")
+            CAMERA.unplug()
+            SUITE.wait_lost("usb")
+            SUITE.until(lambda: SUITE.stream("usb", "jpeg")["mode"] == "slate", "the slate is shown")
+            viewer.more(3)
+            # A camera that has been out of power has forgotten what it was set to.
+            for control in CAMERA.controls.values():
+                control.value = control.default
+            if other:
+                self.assertEqual(plug(OTHER, 0), old)
+                self.addCleanup(OTHER.unplug)
+            plugged = time.monotonic()
+            new = plug(CAMERA, 1 if other else 0)
+            if other:
+                self.assertNotEqual(new, old)
+            SUITE.until(lambda: SUITE.stream("usb", "jpeg")["mode"] == "passthrough", "pictures are back")
+            took = time.monotonic() - plugged
+            viewer.more(10)
+            self.assertEqual(CAMERA.controls[CAMERA_TERMINAL, 4].value, 300)
+            after = SUITE.source("usb")
+            self.assertGreater(after["losses"], before["losses"])
+            report("unplugged, elsewhere" if other else "unplugged", sum(moment >= began for moment in viewer.times),
+                   after["dropped"] - before["dropped"], viewer.gap(began), f", back {took:.2f} s after the plug")

@@ -41,7 +41,7 @@ class Control:
 class USBCamera:
     """A camera that sends one JPEG image over and over, with exposure, brightness and contrast to be set."""
 
-    def __init__(self, image, size, serial, product="Test Camera", rate=10):
+    def __init__(self, image, size, serial, rate, product="Door"):
         self.image, self.size, self.serial, self.product, self.rate = image, size, serial, product, rate
         # As long as it hangs, it answers requests, but sends no frame.
         self.hangs = False
