@@ -6,7 +6,7 @@ import subprocess
 
 from . import machine
 
-# What ffmpeg is to write into loopback devices: an MJPEG file it can start over, an H.264 file not, so that one is long.
+# What ffmpeg is to write into loopback devices. It can start an MJPEG file over, but no H.264 file: that one is long.
 CODINGS = {
     # The Huffman tables that cameras use, the only ones that RTP can carry.
     "mjpeg": ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-huffman", "default", "-q:v", "3", "-f", "mjpeg"],

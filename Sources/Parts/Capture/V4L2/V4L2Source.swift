@@ -225,7 +225,7 @@ final class V4L2Source: ControlledSource {
 
     /// Takes frames that the device has not told of, and then watches it anew.
     ///
-    /// v4l2loopback (0.12) never wakes whoever has begun to watch it while a frame was there. Once that is taken, none is.
+    /// v4l2loopback (0.12) never wakes whoever has begun to watch it while a frame was there.
     private func lookForUntoldFrames() {
         guard let device, let told = stream?.told, loop.now - told >= Self.watchPeriod, drain(isFaulty: false),
             self.device === device, stream != nil
