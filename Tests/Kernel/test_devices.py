@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+import time
 import unittest
 
 from Tests.Interop import settings
@@ -26,10 +27,13 @@ class Devices(unittest.TestCase):
             # While the kernel knows of no video devices at all, a simulated one stands in.
             suite.wait_live("cam")
             self.assertTrue(all(device["simulated"] for device in self.listed(suite)))
+            # That camera is there before the server may be.
+            suite.until(lambda: suite.describes("cam"), "RTSP serves it")
             viewer = Viewer(suite.rtsp("cam"))
             self.addCleanup(viewer.end)
             viewer.more(5)
 
+            began = time.monotonic()
             DRIVERS.load_vivid(webcams=2)
             self.addCleanup(DRIVERS.unload, "vivid")
             suite.until(lambda: len(self.listed(suite)) == 2, "both cameras are found, and nothing else")
@@ -42,10 +46,13 @@ class Devices(unittest.TestCase):
             suite.wait_live("cam", "vivid")
             self.assertEqual(suite.source("cam")["address"], "v4l2:" + found["cam"]["id"])
             viewer.more(10)
+            report("devices come", len(viewer.times), suite.source("cam")["dropped"], viewer.gap(began))
+            suite.until(lambda: suite.describes("vivid"), "RTSP serves the other")
             other = Viewer(suite.rtsp("vivid"))
             self.addCleanup(other.end)
             other.more(5)
 
+            began = time.monotonic()
             place = devices.platform_device(nodes[0])
             devices.unbind(place)
             suite.until(lambda: not self.listed(suite), "both cameras are gone")
@@ -60,7 +67,7 @@ class Devices(unittest.TestCase):
             for watching in [viewer, other]:
                 watching.more(10)
                 self.assertTrue(watching.is_connected)
-            report("devices auto", len(viewer.times), suite.source("cam")["dropped"], viewer.gap())
+            report("devices unbound", len(viewer.times), suite.source("cam")["dropped"], viewer.gap(began))
 
             heard = suite_answer(suite)
             self.assertIn("kernel", heard["heard_by"])
