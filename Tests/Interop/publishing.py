@@ -165,20 +165,20 @@ def watch(url, folder, seconds, options=("-rtsp_transport", "tcp"), sound=True):
     folder.mkdir(parents=True, exist_ok=True)
     command = [program, "-v", "error", *options, "-i", url, "-map", "0:v", "-fps_mode", "passthrough"]
     command += ["-enc_time_base", "-1", "-vf", f"signalstats,metadata=mode=print:file={folder}/pictures"]
-    # So much of the stream, however long joining it takes.
-    command += ["-t", seconds, "-f", "null", "-"]
+    command += ["-f", "null", "-"]
     if sound:
         # None of these makes up samples where some are missing.
         measured = "measure_perchannel=Zero_crossings_rate:measure_overall=RMS_level"
         graph = f"aresample=48000,aformat=channel_layouts=mono,asetnsamples={WINDOW},astats=metadata=1:reset=1"
         graph += f":{measured},ametadata=mode=print:file={folder}/sound"
-        command += ["-map", "0:a", "-af", graph, "-t", seconds, "-f", "null", "-"]
+        command += ["-map", "0:a", "-af", graph, "-f", "null", "-"]
     with open(folder / "errors", "w+b") as said:
         viewer = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
         )
         try:
-            viewer.wait(seconds + clients.GRACE)
+            # Joining and probing take their time, too.
+            viewer.wait(seconds + 1)
         except subprocess.TimeoutExpired:
             try:
                 viewer.communicate(b"q", timeout=clients.GRACE)
