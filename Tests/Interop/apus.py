@@ -188,7 +188,8 @@ class Apus:
             except OSError:
                 continue
             fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-            if int(fields["PPid"]) == self.process.pid:
+            # A daemon that was killed leaves its opener of devices for a moment.
+            if int(fields["PPid"]) == self.process.pid and fields["Name"].strip() != "apus-opener":
                 found[int(entry.name)] = name.removesuffix(" (deleted)")
         return found
 

@@ -6,13 +6,22 @@ import Testing
 
 @Suite("Sandbox")
 struct SandboxTests {
-    private let wide = Sandbox(reads: ["/usr", "/a"], writes: ["/run/apus"], families: SocketFamily.network)
+    private let wide = Sandbox(
+        reads: ["/usr", "/a"],
+        writes: ["/run/apus"],
+        uses: ["/dev/dri"],
+        nodes: ["video"],
+        lists: ["/dev"],
+        families: SocketFamily.network
+    )
 
     @Test(
         "a sandbox covers what asks for less",
         arguments: [
             Sandbox(reads: ["/a"], families: [.unix]), Sandbox(reads: ["/run/apus"], families: []),
             Sandbox(reads: ["/usr", "/a"], writes: ["/run/apus"], families: SocketFamily.network),
+            Sandbox(uses: ["/run/apus", "/dev/dri"], nodes: ["video"], lists: ["/dev", "/usr"], families: []),
+            Sandbox(reads: ["/dev/dri"], families: []),
         ]
     )
     func less(other: Sandbox) { #expect(wide.covers(other)) }
@@ -21,7 +30,9 @@ struct SandboxTests {
         "a sandbox does not cover what asks for another file, to write, or another kind of socket",
         arguments: [
             Sandbox(reads: ["/b"], families: []), Sandbox(writes: ["/a"], families: []),
-            Sandbox(families: [.netlink]),
+            Sandbox(families: [.netlink]), Sandbox(uses: ["/usr"], families: []),
+            Sandbox(writes: ["/dev/dri"], families: []), Sandbox(nodes: ["nvidia"], families: []),
+            Sandbox(reads: ["/dev"], families: []), Sandbox(lists: ["/var"], families: []),
         ]
     )
     func more(other: Sandbox) { #expect(!wide.covers(other)) }

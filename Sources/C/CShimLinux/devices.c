@@ -2,11 +2,38 @@
 /* News of devices and files. */
 #include "linux_devices.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+/* Documentation/admin-guide/devices.txt: video4linux, and nothing else. */
+enum { VIDEO_MAJOR = 81 };
+
+/* The file that was looked at is the one that is opened, whatever happens to the path meanwhile. */
+static int open_checked(int node) {
+    char path[32];
+    struct stat status;
+    if (fstat(node, &status) < 0) return -1;
+    if (!S_ISCHR(status.st_mode) || major(status.st_rdev) != VIDEO_MAJOR) return errno = EACCES, -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", node);
+    return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
+int apus_open_video_node(const char *path) {
+    int node = open(path, O_PATH | O_CLOEXEC);
+    if (node < 0) return -1;
+    int fd = open_checked(node), error = errno;
+    close(node);
+    errno = error;
+    return fd;
+}
 
 int apus_uevents(int room) {
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);

@@ -36,14 +36,24 @@ int apus_landlock_create(int version) {
     return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
 }
 
-int apus_landlock_allow(int rules, int version, const char *path, int writes) {
+static uint64_t granted(int version, enum apus_access access) {
+    const uint64_t list = LANDLOCK_ACCESS_FS_READ_DIR, read = list | LANDLOCK_ACCESS_FS_READ_FILE;
+    switch (access) {
+    case APUS_ACCESS_LIST: return list;
+    case APUS_ACCESS_READ: return read;
+    case APUS_ACCESS_USE: return read | LANDLOCK_ACCESS_FS_WRITE_FILE;
+    case APUS_ACCESS_WRITE: return known(version) & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
+    }
+    return 0;
+}
+
+int apus_landlock_allow(int rules, int version, const char *path, enum apus_access access) {
     struct stat status;
     int fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0) return -1;
-    uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-    if (writes) access = known(version) & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
-    if (fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode)) access &= OF_FILES;
-    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+    uint64_t allowed = granted(version, access);
+    if (fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode)) allowed &= OF_FILES;
+    struct landlock_path_beneath_attr rule = {.allowed_access = allowed, .parent_fd = fd};
     int result = (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
     int error = errno;
     close(fd);

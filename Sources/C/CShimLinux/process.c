@@ -47,6 +47,22 @@ int apus_spawn_process(const struct apus_spawn *spawn) {
     return error ? -1 : pid;
 }
 
+/* Whoever stops the parent in order stops the helper by its socket's end; kill -9 reaches it by PDEATHSIG. */
+static int become_helper(int socket, const char *name, pid_t parent) {
+    const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    int null = open("/dev/null", O_RDWR);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || prctl(PR_SET_NAME, name) < 0) return -1;
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
+    if (dup2(socket, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) return -1;
+    return close_range(3, ~0U, 0);
+}
+
+int apus_fork_helper(int socket, const char *name) {
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0 && become_helper(socket, name, parent) < 0) _exit(1);
+    return pid;
+}
+
 int apus_pidfd(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int apus_reap(int pid, int *status) {

@@ -181,6 +181,13 @@ package final class DaemonContext {
         if let interval = notifier.watchdogInterval {
             loop.timer(every: interval / 2) { [unowned self] in notifier.send("WATCHDOG=1") }
         }
+        if let opener = DeviceOpener.descriptor {
+            try loop.watch(opener, []) { [unowned self] _ in
+                // Killed for want of memory, or by hand: only a new process can have another.
+                log.error("who opens devices is gone; the daemon begins anew")
+                stop()
+            }
+        }
         try control.listen(runDirectory.control(shortName, camera: camera?.name))
         if !becomesReadyLater { ready() }
         try loop.run()

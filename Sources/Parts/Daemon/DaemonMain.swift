@@ -57,6 +57,8 @@ package enum DaemonMain {
             // Two processes of one program are told apart as the supervisor does it: video.front, rtsp-2.
             let shortName = shortName(name, worker: start.worker)
             let component = start.camera.map { "\(shortName).\($0.name)" } ?? shortName
+            // While nothing else is there that a copy of the process would have.
+            try start.startDeviceOpener(needs)
             let context = try DaemonContext(name, start, .standardError(component, level: start.level))
             try context.enterSandbox(needs)
             if start.triesSandbox { Process.exit(context.trySandbox().rawValue) }

@@ -71,7 +71,7 @@ package import System
     package init(path: String) throws(CaptureError) {
         self.path = path
         do throws(SystemError) {
-            file = try File.open(path, .readWrite, nonBlocking: true)
+            file = try DeviceOpener.open(path)
         } catch {
             throw Self.explain(error, path)
         }

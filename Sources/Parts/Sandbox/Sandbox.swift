@@ -11,11 +11,28 @@ package struct Sandbox: Sendable, Equatable {
     package var reads: Set<String>
     /// Files, and directories with all that is below them, that may be changed as well.
     package var writes: Set<String>
+    /// Files, and directories with all that is below them, that may be read and written to, while none may be made,
+    /// removed or cut: devices.
+    package var uses: Set<String>
+    /// What the names of such nodes in /dev begin with; they must be there when the sandbox is entered.
+    package var nodes: Set<String>
+    /// Directories whose names may be read, also of those below, and nothing else of them.
+    package var lists: Set<String>
     package var families: Set<SocketFamily>
 
-    package init(reads: Set<String> = [], writes: Set<String> = [], families: Set<SocketFamily>) {
+    package init(
+        reads: Set<String> = [],
+        writes: Set<String> = [],
+        uses: Set<String> = [],
+        nodes: Set<String> = [],
+        lists: Set<String> = [],
+        families: Set<SocketFamily>
+    ) {
         self.reads = reads
         self.writes = writes
+        self.uses = uses
+        self.nodes = nodes
+        self.lists = lists
         self.families = families
     }
 
@@ -41,7 +58,10 @@ package struct Sandbox: Sendable, Equatable {
 
     /// True if whoever has entered this one needs no other for `other`.
     package func covers(_ other: Sandbox) -> Bool {
-        other.reads.isSubset(of: reads.union(writes)) && other.writes.isSubset(of: writes)
+        let used = writes.union(uses)
+        let read = used.union(reads)
+        return other.writes.isSubset(of: writes) && other.uses.isSubset(of: used) && other.reads.isSubset(of: read)
+            && other.lists.isSubset(of: read.union(lists)) && other.nodes.isSubset(of: nodes)
             && other.families.isSubset(of: families)
     }
 
@@ -53,8 +73,10 @@ package struct Sandbox: Sendable, Equatable {
         try Process.renouncePrivileges()
         var enforcement = Enforcement()
         if let landlock = Landlock() {
-            for path in reads { allow(path, writes: false, landlock) }
-            for path in writes { allow(path, writes: true, landlock) }
+            for path in lists { allow(path, .list, landlock) }
+            for path in reads { allow(path, .read, landlock) }
+            for path in uses.union(presentNodes) { allow(path, .use, landlock) }
+            for path in writes { allow(path, .write, landlock) }
             try landlock.enforce()
             enforcement.landlock = landlock.version
         }
@@ -67,9 +89,14 @@ package struct Sandbox: Sendable, Equatable {
         return enforcement
     }
 
-    private func allow(_ path: String, writes: Bool, _ landlock: borrowing Landlock) {
+    private func allow(_ path: String, _ access: Landlock.Access, _ landlock: borrowing Landlock) {
         // Not there: then there is nothing to touch either.
-        _ = try? landlock.allow(path, writes: writes)
+        _ = try? landlock.allow(path, access)
+    }
+
+    private var presentNodes: [String] {
+        guard !nodes.isEmpty, let names = try? File.list("/dev") else { return [] }
+        return names.filter { name in nodes.contains { name.hasPrefix($0) } }.map { "/dev/\($0)" }
     }
 
     /// EINVAL, ENOSYS, EOPNOTSUPP, and what libseccomp makes of them: ECANCELED.

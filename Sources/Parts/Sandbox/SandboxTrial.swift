@@ -22,6 +22,14 @@ package struct SandboxTrial: Sendable {
                 _ = try File.open(path, .create(mode: 0o600))
                 File.remove(path)
             },
+            attempt("make a file in /dev") { () throws(SystemError) in
+                let path = "/dev/apus-trial-\(Random.uint64())"
+                _ = try File.open(path, .create(mode: 0o600))
+                File.remove(path)
+            },
+            attempt("open a device that is no camera (/dev/full)") { () throws(SystemError) in
+                _ = try File.open("/dev/full", .readWrite)
+            },
             attempt("run a program") { () throws(SystemError) in
                 _ = try Process.spawn(Process.Launch(path: "/bin/true", arguments: []))
             },
@@ -33,6 +41,11 @@ package struct SandboxTrial: Sendable {
             },
             attempt("talk to Bluetooth") { () throws(SystemError) in try Socket.attempt(family: 31, type: 3) },
         ]
+        for disk in disks where File.exists(disk) {
+            trials.append(
+                attempt("write to a disk (\(disk))") { () throws(SystemError) in _ = try File.open(disk, .readWrite) }
+            )
+        }
         if !families.contains(.netlink) {
             trials.append(
                 attempt("talk to the kernel (netlink)") { () throws(SystemError) in
@@ -42,6 +55,9 @@ package struct SandboxTrial: Sendable {
         }
         return trials
     }
+
+    /// The first disk of each kind; where none is there, none is tried.
+    private static let disks = ["/dev/mmcblk0", "/dev/nvme0n1", "/dev/sda", "/dev/vda"]
 
     private static func attempt(_ deed: String, _ act: () throws(SystemError) -> Void) -> SandboxTrial {
         do throws(SystemError) {

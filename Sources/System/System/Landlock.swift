@@ -5,6 +5,17 @@ import CShimLinux
 
 /// Rules for what this process may do with files; what no rule allows is forbidden once they are in force.
 package struct Landlock: ~Copyable {
+    /// What may be done with files; each includes the ones before it, and none to execute them.
+    package enum Access: Sendable {
+        /// The names in directories are read.
+        case list
+        case read
+        /// Files that are there are written to, too: devices.
+        case use
+        /// Files are made, removed and cut as well.
+        case write
+    }
+
     /// The kernel's version of Landlock, 0 if it has none.
     package let version: Int32
     private let rules: FileDescriptor
@@ -18,14 +29,19 @@ package struct Landlock: ~Copyable {
         rules = FileDescriptor(owning: raw)
     }
 
-    /// Allows to read a file, or all that is below a directory, and with `writes` to change it; never to execute it.
+    /// Allows access to a file, or to all that is below a directory.
     ///
     /// - Throws: also if the path is not there.
-    package borrowing func allow(_ path: String, writes: Bool) throws(SystemError) {
+    package borrowing func allow(_ path: String, _ access: Access) throws(SystemError) {
+        let code =
+            switch access {
+            case .list: APUS_ACCESS_LIST
+            case .read: APUS_ACCESS_READ
+            case .use: APUS_ACCESS_USE
+            case .write: APUS_ACCESS_WRITE
+            }
         // Safe: the call reads a NUL-terminated path.
-        _ = try check("landlock \(path)") {
-            unsafe apus_landlock_allow(rules.raw, version, path, writes ? 1 : 0)
-        }
+        _ = try check("landlock \(path)") { unsafe apus_landlock_allow(rules.raw, version, path, code) }
     }
 
     /// Puts the rules in force, for good. Needs `Process.renouncePrivileges` before.

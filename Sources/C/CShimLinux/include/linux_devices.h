@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/// Opens a node of a video device for reading and writing, without waiting; EACCES for any other file.
+int apus_open_video_node(const char *path);
 /// A netlink socket that hears the kernel's uevents (NETLINK_KOBJECT_UEVENT, group 1), with `room` bytes of buffer.
 int apus_uevents(int room);
 /// recvmsg of one uevent: its length, which is more than `size` if it was cut; 0 for one that the kernel did not send.

@@ -8,9 +8,19 @@
 int apus_landlock_version(void);
 /// A rule set that forbids everything the version knows of; a descriptor, or -1 with errno set.
 int apus_landlock_create(int version);
-/// Allows reading what is at or below `path`, and with `writes` everything but execution.
-/// Returns -1 with errno set, also when the path is not there.
-int apus_landlock_allow(int rules, int version, const char *path, int writes);
+/// What may be done with what is at or below a path; each includes the ones before it.
+enum apus_access {
+    /// Names of directories read.
+    APUS_ACCESS_LIST,
+    /// Files read.
+    APUS_ACCESS_READ,
+    /// Files written to that are there.
+    APUS_ACCESS_USE,
+    /// Files made, removed and cut; everything but execution.
+    APUS_ACCESS_WRITE,
+};
+/// Allows `access` to what is at or below `path`. Returns -1 with errno set, also when the path is not there.
+int apus_landlock_allow(int rules, int version, const char *path, enum apus_access access);
 /// Puts the rules in force for this process and its children, for good; -1 with errno set.
 int apus_landlock_enforce(int rules);
 /// Makes a socket of any family and type and closes it again; -1 with errno set if that is not allowed.

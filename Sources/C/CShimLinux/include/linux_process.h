@@ -21,6 +21,9 @@ struct apus_spawn {
 /// Forks and executes; signal masks and dispositions are the defaults in the child.
 /// Returns the process id, or -1 with the errno of fork or exec.
 int apus_spawn_process(const struct apus_spawn *spawn);
+/// Forks a helper that has nothing of its parent but `socket`, as descriptor 0, and that ends with it, not by signals of a
+/// terminal. Returns 0 in the helper, the helper's id or -1 in the parent. To be called while there is one thread.
+int apus_fork_helper(int socket, const char *name);
 /// pidfd_open: a descriptor that turns readable when the process ends.
 int apus_pidfd(int pid);
 /// waitpid without blocking: 1 if the process has ended (its status in `status`), 0 if it runs.

@@ -42,7 +42,7 @@ extension DeviceFormat {
     package static func all(of path: String) throws(CaptureError) -> [DeviceFormat] {
         let file: FileDescriptor
         do throws(SystemError) {
-            file = try File.open(path, .readWrite, nonBlocking: true)
+            file = try DeviceOpener.open(path)
         } catch {
             throw V4L2Device.explain(error, path)
         }

@@ -114,7 +114,7 @@ extension DeviceProbe {
     package static func ask(_ path: String) -> DeviceProbe {
         let file: FileDescriptor
         do throws(SystemError) {
-            file = try File.open(path, .readWrite, nonBlocking: true)
+            file = try DeviceOpener.open(path)
         } catch {
             if error.isPermissionDenied { return .failed(.permission) }
             return .failed(error.isBusy ? .busy : .failure(error.reason))
