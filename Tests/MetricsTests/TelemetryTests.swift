@@ -116,6 +116,73 @@ struct TelemetryTests {
         }
     }
 
+    @Test("UFS says how worn it is by its controller")
+    func controller() throws {
+        let machine = Machine()
+        try machine.write("/sys/block/sda/device/type", "0\n")
+        // What a link leads to on a machine: /sys/devices/…/host0/target0:0:0/0:0:0:0.
+        try machine.write("/sys/health_descriptor/life_time_estimation_a", "0x03\n")
+        try machine.write("/sys/health_descriptor/life_time_estimation_b", "0x01\n")
+        try machine.write("/sys/health_descriptor/eol_info", "0x01\n")
+
+        let storage = SystemReading(root: machine.root).storage
+
+        #expect(storage.map(\.wear) == [0.3])
+        #expect(storage.first?.spare == .normal)
+    }
+
+    @Test("a card that does not say how worn it is has what was written to it, in all its life and a second")
+    func card() throws {
+        let machine = Machine()
+        func write(_ sectors: Int) throws {
+            try machine.write(
+                "/sys/block/mmcblk0/stat",
+                "9 9 9 9 9 9 \(sectors) 9 0 9 9 5 0 16 0 9 9\n"
+            )
+        }
+        try write(100)
+        try machine.write("/sys/block/mmcblk0/device/type", "SD\n")
+        try machine.write("/sys/block/mmcblk0/mmcblk0p1/partition", "1\n")
+        try machine.write("/sys/block/mmcblk0/mmcblk0p2/partition", "2\n")
+        try machine.write("/sys/fs/ext4/mmcblk0p1/lifetime_write_kbytes", "1000\n")
+        try machine.write("/sys/fs/f2fs/mmcblk0p2/lifetime_write_kbytes", "24\n")
+        try machine.write("/sys/fs/ext4/sda1/lifetime_write_kbytes", "7777\n")
+        let telemetry = Telemetry(root: machine.root)
+
+        let first = telemetry.system(at: .zero)
+        try write(300)
+        let second = telemetry.system(at: .zero + .seconds(2))
+        try write(10)
+        let third = telemetry.system(at: .zero + .seconds(4))
+
+        let card = try #require(first.reading.storage.first)
+        #expect(card.wear == nil && card.spare == nil)
+        #expect(card.written == 51_200)
+        #expect(card.discarded == 8192)
+        #expect(card.lifetimeWritten == 1024 << 10)
+        #expect(first.writeRates == [])
+        #expect(second.writeRates == [51_200])
+        #expect(third.writeRates == [0])
+    }
+
+    @Test("what file systems say that they have written adds up to no nonsense")
+    func written() throws {
+        for (text, expected) in [
+            ("18014398509481983\n", 18_446_744_073_709_550_592), ("18014398509481984\n", nil), ("-1\n", nil),
+            ("many\n", nil), ("\n", nil),
+        ] as [(String, UInt64?)] {
+            let machine = Machine()
+            try machine.write("/sys/block/sda/sda1/partition", "1\n")
+            try machine.write("/sys/fs/ext4/sda1/lifetime_write_kbytes", text)
+            #expect(SystemReading(root: machine.root).storage.map(\.lifetimeWritten) == [expected], "\(text)")
+
+            try machine.write("/sys/fs/ext4/sda/lifetime_write_kbytes", "1\n")
+            try machine.write("/sys/fs/f2fs/sda1/lifetime_write_kbytes", "1\n")
+            let sum = expected == nil ? 2048 : UInt64.max
+            #expect(SystemReading(root: machine.root).storage.map(\.lifetimeWritten) == [sum], "\(text)")
+        }
+    }
+
     @Test("a PC's files are read: several fans, an own sensor of the processor's, disks that do not tell their wear")
     func computer() throws {
         let machine = Machine()

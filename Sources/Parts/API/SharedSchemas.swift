@@ -170,7 +170,22 @@ extension Schema {
                         .object([
                             .always("device", .text()), .always("kind", .text()), .always("model", .optional(.text())),
                             .always("written", .optional(.integer()), "Bytes since the machine's start."),
-                            .always("wear", .optional(.number), "Part of its life that is over at most, in tenths."),
+                            .always("write_rate", .optional(.number), "Bytes written per second."),
+                            .always(
+                                "discarded",
+                                .optional(.integer()),
+                                "Bytes given back as unused since the machine's start."
+                            ),
+                            .always(
+                                "lifetime_written",
+                                .optional(.integer()),
+                                "Bytes that its ext4 and f2fs file systems have written since they were made; null without any."
+                            ),
+                            .always(
+                                "wear",
+                                .optional(.number),
+                                "Part of its life that is over at most, in tenths; null if it does not say, as SD cards never do."
+                            ),
                             .always("spare", .optional(.text()), "Spare blocks: normal, warning, urgent."),
                         ])
                     )

@@ -43,8 +43,8 @@ extension ConfigSchema {
             .integer(10...100),
             "90",
             .live,
-            "From so many per cent of its life on, an eMMC is worn; also when it says that its spare blocks run out. SD cards "
-                + "do not tell."
+            "From so many per cent of its life on, an eMMC or UFS is worn; also when it says that its spare blocks run out. SD "
+                + "cards do not tell: for them, what is written to them is told."
         ),
         ConfigKey(
             .fixed("thermal"),

@@ -209,11 +209,23 @@ extension Metric {
         ["device"],
         "Bytes written to a card or disk since the machine's start."
     )
+    package static let systemDiscarded = Metric(
+        .counter,
+        "system_storage_discarded_bytes_total",
+        ["device"],
+        "Bytes given back to a card or disk as unused since the machine's start."
+    )
+    package static let systemLifetimeWritten = Metric(
+        .counter,
+        "system_storage_lifetime_written_bytes_total",
+        ["device"],
+        "Bytes written by the ext4 and f2fs file systems of a card or disk, each since it was made."
+    )
     package static let systemWear = Metric(
         .gauge,
         "system_storage_wear_ratio",
         ["device"],
-        "What part of its life an eMMC says is behind it, 0 to 1, in tenths and rounded up."
+        "What part of its life an eMMC or UFS says is behind it, 0 to 1, in tenths and rounded up."
     )
     package static let systemWarning = Metric(
         .gauge,
@@ -240,7 +252,7 @@ extension Metric {
         sourceDrops, captureFaults, captureRecoveries, streamFrames, streamKeyframes, streamBytes, streamSkips,
         streamFailures, encodeTime, viewers,
         sentFrames, sentBytes, droppedFrames, ringLag, joinTime, viewerLatency, systemProcessorTime, systemMemory,
-        systemTemperature, systemFan, systemFanPower, systemThrottled, systemDisk, systemWritten, systemWear,
-        systemNetwork, systemWarning, thermalShare,
+        systemTemperature, systemFan, systemFanPower, systemThrottled, systemDisk, systemWritten,
+        systemDiscarded, systemLifetimeWritten, systemWear, systemNetwork, systemWarning, thermalShare,
     ]
 }

@@ -55,6 +55,10 @@ extension SystemSample {
         }
         for device in reading.storage {
             if let written = device.written { samples.add(.systemWritten, device.device, count: written) }
+            if let discarded = device.discarded { samples.add(.systemDiscarded, device.device, count: discarded) }
+            if let lifetime = device.lifetimeWritten {
+                samples.add(.systemLifetimeWritten, device.device, count: lifetime)
+            }
             if let wear = device.wear { samples.add(.systemWear, device.device, value: wear) }
         }
         for interface in reading.interfaces {
@@ -95,13 +99,18 @@ extension SystemSample {
     }
 
     private var storage: [JSON] {
-        reading.storage.map { device in
-            [
-                "device": .string(device.device), "kind": .string(device.kind), "model": JSON(device.model),
-                "written": device.written.map { JSON($0) } ?? .null, "wear": device.wear.map { JSON($0) } ?? .null,
-                "spare": JSON(device.spare.map { "\($0)" }),
-            ]
-        }
+        reading.storage.enumerated()
+            .map { index, device in
+                let rate = index < writeRates.count ? writeRates[index] : nil
+                return [
+                    "device": .string(device.device), "kind": .string(device.kind), "model": JSON(device.model),
+                    "written": device.written.map { JSON($0) } ?? .null,
+                    "write_rate": rate.map { JSON($0.rounded()) } ?? .null,
+                    "discarded": device.discarded.map { JSON($0) } ?? .null,
+                    "lifetime_written": device.lifetimeWritten.map { JSON($0) } ?? .null,
+                    "wear": device.wear.map { JSON($0) } ?? .null, "spare": JSON(device.spare.map { "\($0)" }),
+                ]
+            }
     }
 
     private var network: [JSON] {

@@ -10,9 +10,11 @@ package struct SystemSample: Sendable, Equatable {
     package var usage: [Double] = []
     /// Bytes a second of each interface, in the order of `reading.interfaces`; empty at first.
     package var rates: [(received: Double, sent: Double)] = []
+    /// Bytes a second written to each device, in the order of `reading.storage`; empty at first, nil if it does not tell.
+    package var writeRates: [Double?] = []
 
     package static func == (left: SystemSample, right: SystemSample) -> Bool {
-        left.reading == right.reading && left.usage == right.usage
+        left.reading == right.reading && left.usage == right.usage && left.writeRates == right.writeRates
             && left.rates.elementsEqual(right.rates) { $0 == $1 }
     }
 
@@ -64,6 +66,7 @@ package final class Telemetry {
         if let (before, at) = last {
             sample.usage = Self.usage(reading, since: before.reading)
             sample.rates = Self.rates(reading, since: before.reading, seconds: (now - at).seconds)
+            sample.writeRates = Self.writeRates(reading, since: before.reading, seconds: (now - at).seconds)
         }
         last = (sample, now)
         return sample
@@ -115,6 +118,21 @@ package final class Telemetry {
             return (
                 Double(interface.received - old.received) / seconds, Double(interface.sent - old.sent) / seconds
             )
+        }
+    }
+
+    private static func writeRates(
+        _ reading: SystemReading,
+        since before: SystemReading,
+        seconds: Double
+    ) -> [Double?] {
+        reading.storage.map { device in
+            guard let written = device.written else { return nil }
+            // A card that was changed counts from zero again.
+            guard let old = before.storage.first(where: { $0.device == device.device })?.written, seconds > 0,
+                written >= old
+            else { return 0 }
+            return Double(written - old) / seconds
         }
     }
 }

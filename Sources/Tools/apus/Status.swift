@@ -75,10 +75,7 @@ enum Status {
         if let disk = machine["disks"]?.elements.first, let free = disk["free"]?.integer {
             parts.append("disk \(Format.bytes(free)) of \(Format.bytes(disk["total"]?.integer ?? 0)) free")
         }
-        for device in machine["storage"]?.elements ?? [] {
-            guard let wear = device["wear"]?.number else { continue }
-            parts.append("\(device["device"]?.string ?? "") worn to at most \(Int((wear * 100).rounded())) %")
-        }
+        parts += (machine["storage"]?.elements ?? []).compactMap(wear)
         if let total = machine["memory"]?["total"]?.integer, total > 0 {
             let available = machine["memory"]?["available"]?.integer ?? 0
             parts.append("memory \(Format.bytes(available)) of \(Format.bytes(total)) free")
@@ -88,6 +85,18 @@ enum Status {
             text += "warning  \(warning["message"]?.string ?? "")\n"
         }
         return text + thermal(machine["thermal"])
+    }
+
+    /// How worn a device is. A card that does not say so does by what was written to it; disks that say neither are left out.
+    private static func wear(_ device: JSON) -> String? {
+        let name = device["device"]?.string ?? ""
+        if let wear = device["wear"]?.number { return "\(name) worn to at most \(Int((wear * 100).rounded())) %" }
+        guard ["SD", "MMC"].contains(device["kind"]?.string), let written = device["written"]?.integer else {
+            return nil
+        }
+        let amount = "\(Format.bytes(written)) written since the start"
+        guard let lifetime = device["lifetime_written"]?.integer else { return "\(name) wear unknown (\(amount))" }
+        return "\(name) wear unknown (\(amount), \(Format.bytes(lifetime)) in its file systems' life)"
     }
 
     /// What encoders are held to; nothing if it is what is configured.

@@ -73,8 +73,9 @@ export class StatusView {
       hottest && tile('Temperature', `${Math.round(hottest.celsius)} °C`, hottest.zone, hottest.celsius / 100),
       ...fans.slice(0, 1).map((fan) => tile('Fan', `${fan.rpm} rpm`, fan.name, fan.power ?? undefined)),
       ...disks.slice(0, 1).map((disk) => tile('Disk', `${size(disk.free)} free`, `of ${size(disk.total)}, ${disk.path}`, 1 - disk.free / disk.total)),
-      ...storage.filter((device) => Number.isFinite(device.wear)).slice(0, 1)
-        .map((device) => tile('Wear', `≤ ${Math.round(device.wear * 100)} %`, `${device.device}, ${size(device.written)} written`, device.wear)),
+      ...storage.filter((device) => Number.isFinite(device.wear) || /^(SD|MMC)$/.test(device.kind)).slice(0, 1)
+        .map((device) => tile('Wear', Number.isFinite(device.wear) ? `≤ ${Math.round(device.wear * 100)} %` : 'unknown',
+          `${device.device}, ${size(device.lifetime_written ?? device.written)} written, ${size(device.write_rate ?? 0)}/s`, device.wear ?? undefined)),
       network.length && tile('Network', `${size(sum('send_rate'))}/s out`, `${size(sum('receive_rate'))}/s in`),
       throttling?.length && tile('Throttled', throttling.join(', ')),
       tile('Apus', this.app.version ?? '–', `up ${duration(this.app.uptime)}`),
