@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from . import settings
+from . import settings, together
 
 MODULES = sorted(path.stem.removeprefix("test_") for path in pathlib.Path(__file__).parent.glob("test_*.py"))
 
@@ -28,8 +28,11 @@ class Result(unittest.TextTestResult):
 
     def stopTest(self, test):
         verdict = "FAIL" if test.id() in self.failed else "skip" if test.id() in self.skipped_tests else "ok"
-        seconds = time.monotonic() - self.began
-        self.stream.writeln(f"{verdict:4}  {test.id().split('Interop.')[-1]:60} {seconds:5.1f} s")
+        # Those that ran beside others know how long they took.
+        own = getattr(test, "seconds", None)
+        seconds = time.monotonic() - self.began if own is None else own
+        beside = "" if own is None else ", beside others"
+        self.stream.writeln(f"{verdict:4}  {test.id().split('Interop.')[-1]:60} {seconds:5.1f} s{beside}")
         self.stream.flush()
         super().stopTest(test)
 
@@ -74,6 +77,15 @@ def arguments():
     return parser.parse_args()
 
 
+def tests_of(suite):
+    """All tests of a suite of suites."""
+    for part in suite:
+        if isinstance(part, unittest.TestSuite):
+            yield from tests_of(part)
+        else:
+            yield part
+
+
 def main():
     options = arguments()
     settings.SECONDS = options.seconds
@@ -88,9 +100,12 @@ def main():
     if options.k:
         loader.testNamePatterns = [f"*{options.k}*"]
     suite = unittest.TestSuite(loader.loadTestsFromName(f"Tests.Interop.test_{name}") for name in chosen)
+    together.chosen = {test.id() for test in tests_of(suite)}
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=0)
+    began = time.monotonic()
     result = runner.run(suite)
 
+    print(f"interop: {time.monotonic() - began:.0f} s")
     failed = len(result.failed)
     skipped = len(result.skipped_tests)
     # A module that cannot be set up fails without a test having started.

@@ -1,31 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the test cases share: one suite for all tests of a class, checks on times.
+# What the test cases share: one suite for all tests of a class, checks on times, checks at the same time.
 
 import concurrent.futures
 import unittest
 
 
-class SharedSuite(unittest.TestCase):
-    """Starts one suite for all tests of a class, made by the class's make_apus()."""
-
-    @classmethod
-    def make_apus(cls):
-        raise NotImplementedError
-
-    @classmethod
-    def setUpClass(cls):
-        cls.apus = cls.make_apus().start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.apus.destroy()
-
-    def run(self, result=None):
-        # The log helps when a test fails, and only then.
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(f"---- the end of Apus's log\n{self.apus.log(15)}")
+class Case(unittest.TestCase):
+    """Checks that tests of all kinds have use for."""
 
     def each(self, items, check):
         """Runs check(item) for all items at the same time; each failure is one subtest's."""
@@ -46,6 +27,29 @@ class SharedSuite(unittest.TestCase):
         for index, (before, after) in enumerate(zip(times, times[1:])):
             if not interval * (1 - tolerance) <= after - before <= interval * (1 + tolerance):
                 self.fail(f"{what}: {after - before:.4f} s between number {index} and {index + 1}, not {interval:.4f} s")
+
+
+class SharedSuite(Case):
+    """Starts one suite for all tests of a class, made by the class's make_apus()."""
+
+    @classmethod
+    def make_apus(cls):
+        raise NotImplementedError
+
+    @classmethod
+    def setUpClass(cls):
+        cls.apus = cls.make_apus().start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.apus.destroy()
+
+    def run(self, result=None):
+        # The log helps when a test fails, and only then.
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            print(f"---- the end of Apus's log\n{self.apus.log(15)}")
 
 
 def longest_gap(times):

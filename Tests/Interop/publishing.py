@@ -7,6 +7,7 @@ import os
 import re
 import statistics
 import subprocess
+import threading
 
 from . import clients, settings
 
@@ -53,8 +54,8 @@ def film(video, audio):
         # The same pictures, which wait for AAC's first 1024 samples there.
         command += ["-itsoffset", "-0.021", "-i", film("h264", "aac"), "-map", "0:a", "-map", "1:v", "-c:v", "copy"]
     command += [*AUDIO[audio], "-t", FILM_SECONDS]
-    # Complete or not at all: another run may be making it, too.
-    scratch = path.with_stem(f"{path.stem}-{os.getpid()}")
+    # Complete or not at all: another run or test may be making it, too.
+    scratch = path.with_stem(f"{path.stem}-{os.getpid()}-{threading.get_ident()}")
     clients.run([*command, "-y", scratch], 120)
     scratch.rename(path)
     return path

@@ -10,6 +10,7 @@ from .apus import Apus, until
 from .case import SharedSuite
 from .test_av1 import temporal_units
 from .test_slate import Publisher
+from .together import together
 
 
 class ClipTest(SharedSuite):
@@ -45,6 +46,7 @@ class ClipTest(SharedSuite):
         clients.expect_silence("ffmpeg", errors)
         return path, dict(answer.getheaders()), streams
 
+    @together
     def test_a_clip_of_the_past_and_one_into_the_future(self):
         _, fields, streams = self.clip("cam", "from=-1s&to=%2B5s")
         self.assertNotIn("Content-Length", fields)
@@ -60,6 +62,7 @@ class ClipTest(SharedSuite):
         self.assertTrue(2.9 <= float(video["duration"]) <= 5.2, video["duration"])
         self.assertEqual(float(video["start_time"]), 0)
 
+    @together
     def test_a_past_that_nobody_watched_is_told_as_such(self):
         # A suite of its own, as others watch here.
         with Apus(cameras={"cam": "pattern:?size=320x180&fps=10"}, streams=[]) as apus:
@@ -72,6 +75,7 @@ class ClipTest(SharedSuite):
         self.assertEqual(answer.status, 503)
         self.assertIn("nobody watched it", reason)
 
+    @together
     def test_every_codec_with_its_sound(self):
         self.enterContext(Publisher(self.apus, temporal_units(), "AV01", camera="av1"))
         for camera, video, audio in [("avc", "h264", "aac"), ("hevc", "h265", "opus"), ("law", "h264", "pcmu")]:
@@ -93,6 +97,7 @@ class ClipTest(SharedSuite):
 
         self.each(list(codecs), check)
 
+    @together
     def test_what_makes_no_sense_is_refused(self):
         expected = {
             "/cam/clip.mp4?from=yesterday": 400,

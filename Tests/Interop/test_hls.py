@@ -13,6 +13,7 @@ import unittest
 from . import clients, publishing, settings
 from .apus import Apus, until
 from .case import SharedSuite, longest_gap
+from .together import together
 
 PATTERN_RATE = 30
 
@@ -73,6 +74,7 @@ class HLSTest(SharedSuite):
         self.enterContext(publishing.ffmpeg(self.apus.rtsp(camera), video, audio))
         until(lambda: (self.apus.run_dir / f"ring/{camera}.audio.sock").exists(), 10, f"the sound of {camera}")
 
+    @together
     def test_ffmpeg_gstreamer_and_vlc_play_it(self):
         url = self.apus.http("/cam/index.m3u8")
         # Players begin three segments behind the end: give them so many, as a stream that is watched has.
@@ -108,6 +110,7 @@ class HLSTest(SharedSuite):
         clients.expect_silence("GStreamer", "\n".join(re.findall(r"^ERROR.*", text.decode(), re.M)))
         clients.expect_frames("GStreamer", text.count(b"last-message = chain "), PATTERN_RATE, settings.SECONDS)
 
+    @together
     def test_packets_are_in_order_and_as_many_as_time_passes(self):
         self.publish("avc", "h264", "aac")
         for path in ("/cam/main/index.m3u8", "/avc/main/index.m3u8"):
@@ -119,6 +122,7 @@ class HLSTest(SharedSuite):
                 self.assertGreater(len(packets), 25 * settings.SECONDS * 0.8)
                 self.assertTrue(packets[0][2], "the first picture is a keyframe")
 
+    @together
     def test_sound_goes_with_the_pictures(self):
         self.publish("hevc", "h265", "opus")
         program = settings.need("ffprobe", "ffmpeg")
@@ -185,6 +189,7 @@ class HLSTest(SharedSuite):
 
 
 class RestartTest(unittest.TestCase):
+    @together
     def test_a_player_goes_on_when_the_producer_is_started_again(self):
         with Apus(cameras={"cam": "pattern:?size=640x360"}) as apus:
             program = settings.need("ffmpeg", "ffmpeg")

@@ -8,6 +8,7 @@ from . import clients, settings
 from .apus import Apus
 from .case import SharedSuite, longest_gap
 from .mjpeg_client import MJPEGClient
+from .together import together
 
 RATE = 25
 WIDTH, HEIGHT = 1280, 720
@@ -47,6 +48,7 @@ class HTTPTest(SharedSuite):
         self.assertIsNone(client.ended and isinstance(client.ended, ValueError) or None, client.ended)
         self.assertLess(longest_gap(arrivals), 0.5)
 
+    @together
     def test_every_address_of_the_first_camera(self):
         for path in ["/snap.jpg", "/snapshot", "/?action=snapshot"]:
             with self.subTest(path):
@@ -90,9 +92,11 @@ class HTTPTest(SharedSuite):
     def test_vlc_plays_mjpeg(self):
         clients.vlc(self.apus.http("/cam/mjpeg"), RATE, settings.SECONDS)
 
+    @together
     def test_ffmpeg_plays_mjpeg(self):
         clients.ffmpeg(self.apus.http("/cam/mjpeg"), RATE, settings.SECONDS, ["-f", "mpjpeg"])
 
+    @together
     def test_a_client_that_does_not_read_costs_itself_only(self):
         with socket.create_connection(("127.0.0.1", self.apus.http_port)) as stuck:
             stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -16,6 +16,7 @@ from . import settings
 from .apus import Apus, until
 from .case import longest_gap
 from .rtsp_client import RTSPClient
+from .together import together
 
 CONFIG = """
 [apus]
@@ -123,6 +124,7 @@ class MachineTest(unittest.TestCase):
         command = [settings.PROGRAMS / "apus", "status", "--run-dir", apus.run_dir]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
+    @together
     def test_limits_that_are_passed_are_told_once_and_once_when_that_is_over(self):
         with self.suite("off") as apus:
             events = Events(apus.http_port)
@@ -154,6 +156,7 @@ class MachineTest(unittest.TestCase):
             self.assertEqual(events.of("thermal"), [])
             self.assertIn("limit passed name=hot", apus.log_path.read_text())
 
+    @together
     def test_a_hot_processor_has_the_encoders_do_less_and_a_cool_one_restores_them(self):
         with self.suite() as apus, RTSPClient(apus.rtsp("cam")) as cam, RTSPClient(apus.rtsp("film")) as film:
             events = Events(apus.http_port)
@@ -191,6 +194,7 @@ class MachineTest(unittest.TestCase):
             self.assertIsNone(cam.ended)
             self.assertIsNone(film.ended)
 
+    @together
     def test_the_policy_is_changed_while_it_is_hot(self):
         with self.suite("bitrate") as apus, RTSPClient(apus.rtsp("cam")) as cam:
             cam.play()

@@ -8,6 +8,7 @@ import unittest
 from . import clients, publishing, settings
 from .apus import Apus, until
 from .case import SharedSuite
+from .together import together
 from .websocket_client import BINARY, TEXT, Refused, WebSocketClient
 
 RATE = 30
@@ -37,6 +38,7 @@ class MSETest(SharedSuite):
     def make_apus(cls):
         return Apus(config="[camera.cam]\nsource = pattern:?size=640x360\n[camera.avc]\nsource = publish:\n", streams=["cam"])
 
+    @together
     def test_a_text_then_the_head_then_a_fragment_for_each_picture(self):
         with WebSocketClient(self.apus.http_port, "/cam/mse", timeout=15) as client:
             first = [client.message() for _ in range(3)]
@@ -52,6 +54,7 @@ class MSETest(SharedSuite):
         streams = decode(self.apus.directory / "mse.mp4", first[1:] + messages)
         self.assertEqual(int(streams["video"]["nb_read_frames"]), len(messages) + 1)
 
+    @together
     def test_two_viewers_get_the_same_bytes(self):
         with WebSocketClient(self.apus.http_port, "/cam/mse", timeout=15) as one:
             one.message()
@@ -61,6 +64,7 @@ class MSETest(SharedSuite):
                 second = {message.data for message in other.messages(1)}
         self.assertGreater(len(first & second), RATE // 2)
 
+    @together
     def test_sound_comes_with_the_pictures(self):
         with publishing.ffmpeg(self.apus.rtsp("avc"), "h264", "aac"):
             until(lambda: (self.apus.run_dir / "ring/avc.audio.sock").exists(), 10, "the sound")
@@ -74,6 +78,7 @@ class MSETest(SharedSuite):
         self.assertEqual({stream["codec_name"] for stream in streams.values()}, {"h264", "aac"})
         self.assertGreater(int(streams["audio"]["nb_read_frames"]), 100)
 
+    @together
     def test_a_slow_viewer_goes_on_at_a_keyframe(self):
         with WebSocketClient(self.apus.http_port, "/cam/mse", buffer=4096, timeout=15) as client:
             client.message()
@@ -93,6 +98,7 @@ class MSETest(SharedSuite):
 
 
 class RestartTest(unittest.TestCase):
+    @together
     def test_a_producer_that_comes_back_is_described_anew(self):
         with Apus(cameras={"cam": "pattern:?size=640x360"}) as apus:
             with WebSocketClient(apus.http_port, "/cam/mse", timeout=15) as client:

@@ -9,6 +9,7 @@ from . import clients, settings
 from .apus import Apus, until
 from .case import SharedSuite
 from .rtsp_client import RTSPClient, RTSPError
+from .together import together
 
 RATE = 25
 
@@ -130,6 +131,7 @@ class PlayersTest(SharedSuite):
         self.assertGreater(min(ages), -0.001)
         self.assertLess(min(ages), 0.1)
 
+    @together
     def test_sequence_numbers_have_no_gap(self):
         def check(stream):
             for _ in range(3):
@@ -157,6 +159,7 @@ class PlayersTest(SharedSuite):
             with self.assertRaisesRegex(RTSPError, "404"):
                 client.describe()
 
+    @together
     def test_a_client_that_does_not_read_costs_itself_only(self):
         with RTSPClient(self.apus.rtsp("cam")) as stuck, RTSPClient(self.apus.rtsp("cam")) as other:
             # It asks, and never reads an answer again.

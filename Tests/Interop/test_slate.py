@@ -14,6 +14,7 @@ from .apus import Apus, until
 from .case import longest_gap
 from .mjpeg_client import MJPEGClient
 from .ring_writer import KEYFRAME, RingWriter, access_units
+from .together import together
 
 RATE = 30
 SIZE = (640, 360)
@@ -129,6 +130,7 @@ class PublishedTest(unittest.TestCase):
             if after <= before:
                 self.fail(f"a frame at {after} s after one at {before} s")
 
+    @together
     def test_viewers_see_film_slate_and_film_again(self):
         def pictures(apus):
             with MJPEGClient(apus.http_port, "/cam/mjpeg") as client:
@@ -155,6 +157,7 @@ def state(apus, camera="cam"):
 class WaitingTest(unittest.TestCase):
     """Cameras whose source has never been there."""
 
+    @together
     def test_a_viewer_gets_the_slate_at_once(self):
         cameras = {"cam": "publish:", "gone": "v4l2:/dev/video63"}
         with Apus(cameras=cameras, streams=["cam", "gone", "cam/sub", "gone/jpeg"]) as apus:
@@ -165,6 +168,7 @@ class WaitingTest(unittest.TestCase):
             self.assertIn("(waits for a publisher)", apus.log())
             self.assertIn("No such", state(apus, "gone")["reason"])
 
+    @together
     def test_a_camera_on_demand_is_opened_for_its_viewers_only(self):
         config = "[camera.cam]\nsource = pattern:?size=320x180\non_demand = yes\n"
         with Apus(config=config, streams=[]) as apus:

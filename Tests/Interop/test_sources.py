@@ -10,6 +10,7 @@ from . import clients, settings
 from .apus import Apus, until
 from .case import SharedSuite
 from .mjpeg_client import MJPEGClient
+from .together import together
 
 
 class FilmTest(SharedSuite):
@@ -27,6 +28,7 @@ class FilmTest(SharedSuite):
         # Our encoder makes no Main profile of that size out of itself; the file has it.
         self.assertEqual((found["codec_name"], found["profile"], found["width"]), ("h264", "Main", 1280))
 
+    @together
     def test_timestamps_go_on_across_the_loop(self):
         # Longer than the film, so that its end is passed at least once.
         packets = clients.ffprobe_packets(self.apus.rtsp("cam"), 8, ["-rtsp_transport", "tcp"])
@@ -35,6 +37,7 @@ class FilmTest(SharedSuite):
         self.assert_monotonic([decoding for _, decoding, _ in packets], "decoding times")
         self.assert_steady([shown for shown, _, _ in packets[5:]], 1 / self.RATE, "presentation times", 0.6)
 
+    @together
     def test_ffmpeg_decodes_across_the_loop(self):
         clients.ffmpeg(self.apus.rtsp("cam"), self.RATE, 8, ["-rtsp_transport", "tcp"])
 
@@ -71,6 +74,7 @@ class PipeTest(unittest.TestCase):
             producer.kill()
             producer.wait()
 
+    @together
     def test_mjpeg(self):
         def check(apus):
             self.decode(apus)
@@ -87,10 +91,12 @@ class PipeTest(unittest.TestCase):
 
         self.watch(self.produce(subprocess.PIPE, "-f", "mjpeg", "-q:v", "4"), "stdin:mjpeg", check)
 
+    @together
     def test_h264(self):
         coding = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-f", "h264"]
         self.watch(self.produce(subprocess.PIPE, *coding), "stdin:h264", self.decode)
 
+    @together
     def test_the_end_of_the_input_is_waited_out(self):
         settings.need("ffmpeg", "ffmpeg")
         apus = Apus(cameras={"cam": "stdin:mjpeg"})

@@ -12,6 +12,7 @@ from . import clients, settings
 from .apus import Apus, free_port
 from .case import SharedSuite
 from .rtsp_client import RTSPClient
+from .together import together
 
 RATE = 25
 
@@ -60,13 +61,16 @@ class EncryptedTest(SharedSuite):
         done = subprocess.run([str(word) for word in command], input=said, capture_output=True, text=True, timeout=20)
         return done.stdout + done.stderr, done.returncode
 
+    @together
     def test_ffmpeg_plays(self):
         clients.ffmpeg(self.url(), RATE, settings.SECONDS)
 
+    @together
     def test_gstreamer_plays_inside_of_tls(self):
         options = ["tls-validation-flags=0"]
         clients.gstreamer(self.url(), "h264", RATE, settings.SECONDS, "tcp", options)
 
+    @together
     def test_gstreamer_plays_srtp_over_udp(self):
         options = ["tls-validation-flags=0"]
         # Two at once, the second in the middle: both have the same key.

@@ -12,6 +12,7 @@ from . import clients, settings
 from .apus import Apus, free_port, until
 from .case import SharedSuite
 from .rtsp_client import RTSPClient
+from .together import together
 from .tunnel_client import (
     HTTPTunnel,
     SecureTunnelledClient,
@@ -58,13 +59,16 @@ class TunnelsTest(SharedSuite):
 
     # Players
 
+    @together
     def test_ffmpeg_through_http(self):
         clients.ffmpeg(self.apus.rtsp("cam"), RATE, settings.SECONDS, ["-rtsp_transport", "http"])
 
+    @together
     def test_gstreamer_through_http(self):
         url = self.apus.rtsp("cam").replace("rtsp://", "rtsph://")
         clients.gstreamer(url, "h264", RATE, settings.SECONDS, "http+tcp")
 
+    @together
     def test_websocket(self):
         with WebSocketClient(self.apus.rtsp("cam")) as client:
             self.collect(client, settings.SECONDS)
@@ -74,6 +78,7 @@ class TunnelsTest(SharedSuite):
             before = len(client.frames())
             until(lambda: len(client.frames()) > before + 5, 5, "frames behind a ping")
 
+    @together
     def test_four_tunnels_at_once(self):
         kinds = [TunnelledClient, TunnelledClient, WebSocketClient, WebSocketClient]
         opened = [kind(self.apus.rtsp("cam")) for kind in kinds]
@@ -115,6 +120,7 @@ class TunnelsTest(SharedSuite):
         answer = self.ask(b"POST /cam HTTP/1.0\r\nx-sessioncookie: nobody\r\nContent-Length: 32767\r\n\r\nT1BUSU9OUw==")
         self.assertRegex(answer, "^HTTP/1.[01] 404 ")
 
+    @together
     def test_a_get_without_post_is_closed_after_its_time(self):
         with self.connect() as connection:
             connection.settimeout(15)
@@ -224,9 +230,11 @@ class SecureTunnelsTest(SharedSuite):
     def url(self):
         return f"rtsp://127.0.0.1:{self.port}/cam"
 
+    @together
     def test_ffmpeg_through_https(self):
         clients.ffmpeg(self.url(), RATE, settings.SECONDS, ["-rtsp_transport", "https"])
 
+    @together
     def test_tunnels_and_websockets_at_once(self):
         kinds = [SecureTunnelledClient, SecureTunnelledClient, SecureWebSocketClient, SecureWebSocketClient]
         opened = [kind(self.url()) for kind in kinds]

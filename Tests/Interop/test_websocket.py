@@ -13,6 +13,7 @@ import websocket
 from . import clients, settings
 from .apus import Apus, free_port, until
 from .case import SharedSuite, longest_gap
+from .together import together
 from .websocket_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Refused, WebSocketClient
 
 RATE = 25
@@ -77,6 +78,7 @@ class WebSocketTest(SharedSuite):
 
     # Layouts
 
+    @together
     def test_a_message_is_an_access_unit_and_its_time(self):
         with self.open() as client:
             messages = client.messages(settings.SECONDS)
@@ -89,6 +91,7 @@ class WebSocketTest(SharedSuite):
         self.assertLess(max(message.arrived - stamp(message) for message in messages[RATE * 2 :]), 0.5)
         clients.expect_frames("the viewer", len(messages), RATE, settings.SECONDS)
 
+    @together
     def test_every_keyframe_begins_with_parameter_sets_and_the_first_message_is_one(self):
         with self.open() as client:
             found = [units(message.data[:-8]) for message in client.messages(3)]
@@ -108,6 +111,7 @@ class WebSocketTest(SharedSuite):
                 client.message()
             self.assertLess(time.monotonic() - began, 0.3)
 
+    @together
     def test_what_jmuxer_needs(self):
         # Its codec string is made of the bytes behind the first SPS's header; it has no B-frames and one frame a message.
         with self.open() as client:
@@ -128,6 +132,7 @@ class WebSocketTest(SharedSuite):
         )
         self.assertEqual(int(result.stdout.decode().rsplit("frame=", 1)[1].split()[0]), len(messages))
 
+    @together
     def test_frames_are_decodable(self):
         cases = [("/cam/ws", "h264"), ("/cam/sub/ws", "h264"), ("/hevc/ws", "hevc"), ("/cam/jpeg/ws", "mjpeg")]
         for path, codec in cases:
@@ -137,6 +142,7 @@ class WebSocketTest(SharedSuite):
                 self.assertGreater(len(messages), RATE)
                 self.assertEqual(decoded_frames(pure, codec), len(messages))
 
+    @together
     def test_chunks_are_described_and_numbered(self):
         for path, codec in [("/cam/ws", "avc1."), ("/hevc/ws", "hev1."), ("/cam/jpeg/ws", "image/jpeg")]:
             with self.subTest(path), self.open(path + "?format=chunks") as client:
@@ -174,6 +180,7 @@ class WebSocketTest(SharedSuite):
 
     # reCamera's port
 
+    @together
     def test_recameras_port_speaks_version_1(self):
         with self.open("/", PORT) as client:
             messages = client.messages(1)
@@ -181,6 +188,7 @@ class WebSocketTest(SharedSuite):
         self.assertEqual(units(messages[0].data[:-8])[:2], [7, 8])
         self.assertEqual(decoded_frames(b"".join(message.data[:-8] for message in messages), "h264"), len(messages))
 
+    @together
     def test_recameras_port_speaks_version_1_1(self):
         for channel, codec in [(0, "h264"), (1, "h264"), (2, "hevc")]:
             with self.subTest(channel), self.open(f"/?channel={channel}", PORT) as client:
@@ -189,6 +197,7 @@ class WebSocketTest(SharedSuite):
                 pure = b"".join(message.data[1:-8] for message in messages)
                 self.assertEqual(decoded_frames(pure, codec), len(messages))
 
+    @together
     def test_a_single_camera_has_the_channels_that_clients_know_by_heart(self):
         port = free_port()
         config = f"[http]\nwebsocket_port = {port}\n[camera.one]\nsource = pattern:?size=640x360\n"
@@ -327,6 +336,7 @@ class WebSocketTest(SharedSuite):
                 self.assertEqual(ending[0], code)
         self.assert_alive()
 
+    @together
     def test_texts_and_binary_messages_of_clients_do_no_harm(self):
         with self.open() as client:
             client.send(TEXT, b'{"what": "ever"}')
@@ -349,6 +359,7 @@ class WebSocketTest(SharedSuite):
 
     # Many viewers
 
+    @together
     def test_three_viewers_get_every_frame(self):
         viewers = [self.open("/cam/ws?format=chunks") for _ in range(3)]
         end = time.monotonic() + settings.SECONDS
@@ -366,6 +377,7 @@ class WebSocketTest(SharedSuite):
             clients.expect_frames("a viewer", len(found), RATE, settings.SECONDS)
             viewer.close()
 
+    @together
     def test_a_stalled_viewer_delays_nobody_and_goes_on_at_a_keyframe(self):
         stalled = self.open("/cam/jpeg/ws", buffer=4096)
         slow = self.open("/cam/ws?format=chunks", buffer=4096)
