@@ -12,10 +12,11 @@ import unittest
 
 from . import clients, settings
 from .apus import Apus, until
-from .case import SharedSuite
+from .case import Case, SharedSuite
 from .mjpeg_client import MJPEGClient
 from .rtsp_client import RTSPClient
 from .test_access import Users
+from .together import together
 
 RATE = 25
 WIDTH, HEIGHT = 640, 360
@@ -55,6 +56,7 @@ class StreamTest(SharedSuite):
         source = f"pattern:?size={WIDTH}x{HEIGHT}&fps={RATE}"
         return Apus(cameras={"cam": source, "yard": source})
 
+    @together
     def test_extra_headers_say_where_a_picture_was_when(self):
         _, found = parts(self.apus.http_port, "/stream?extra_headers=1", 3 * RATE)
         times = []
@@ -163,6 +165,7 @@ class StreamTest(SharedSuite):
             with self.subTest(path):
                 self.assertEqual(self.apus.get(path)[0], 200)
 
+    @together
     def test_the_rtsp_port_serves_video_mjpg_too(self):
         _, found = parts(self.apus.rtsp_port, "/video.mjpg", RATE)
         self.assertEqual(len(found), RATE)
@@ -189,7 +192,7 @@ class StreamTest(SharedSuite):
         self.assertEqual(answer.status, 302)
 
 
-class RestTest(unittest.TestCase):
+class RestTest(Case):
     """A source that gives a picture now and then."""
 
     def watch(self, path, picture):
@@ -207,18 +210,23 @@ class RestTest(unittest.TestCase):
         self.assertEqual({len(picture.data) for picture in found}, {len(picture)})
         return [after.arrived - found[0].arrived for after in found[1:]]
 
+    @together
     def test_the_last_picture_comes_again_each_second(self):
         with Apus(cameras={"cam": "pattern:?size=320x180&fps=25"}) as apus:
             picture = apus.get("/cam/snapshot.jpg")[2]
 
-        with self.subTest("/cam/mjpeg"):
-            times = self.watch("/cam/mjpeg", picture)
+        def once(path):
+            times = self.watch(path, picture)
             self.assertEqual(len(times), 3, times)
             self.assertTrue(all(after < (number + 1) * 1.3 for number, after in enumerate(times)), times)
-        with self.subTest("dual_final_frames"):
-            times = self.watch("/cam/mjpeg?dual_final_frames=1", picture)
+
+        def twice(path):
+            times = self.watch(path, picture)
             self.assertEqual(len(times), 4, times)
             self.assertLess(times[0], 0.6)
+
+        checks = {"/cam/mjpeg": once, "/cam/mjpeg?dual_final_frames=1": twice}
+        self.each(list(checks), lambda path: checks[path](path))
 
 
 class OnlyRTSP(Apus):
@@ -255,6 +263,37 @@ class AccessTest(unittest.TestCase):
                 ["curl", "-s", "--digest", "-u", "bob:kennwort", "-I", "-w", "%{http_code}", url], 20
             )
             self.assertTrue(output.endswith("200"), output)
+
+
+class PastTest(unittest.TestCase):
+    """Pictures of a time in which somebody watched, or nobody did."""
+
+    @together
+    def test_a_picture_of_the_past_is_decoded_where_nobody_wanted_jpeg(self):
+        with Apus(cameras={"cam": f"pattern:?size={WIDTH}x{HEIGHT}&fps={RATE}"}) as apus:
+            # The encoder of the main stream works for those who look at it.
+            with RTSPClient(apus.rtsp("cam")) as viewer:
+                viewer.play()
+                time.sleep(3)
+                now = time.time()
+                status, headers, body = apus.get("/cam/snapshot.jpg?at=-1.5s")
+        self.assertEqual(status, 200, body[:200])
+        self.assertTrue(body.startswith(b"\xff\xd8") and body.endswith(b"\xff\xd9"))
+        self.assertAlmostEqual(now - float(headers["X-Timestamp"]), 1.5, delta=0.15)
+
+    @together
+    def test_a_time_when_nobody_watched_is_not_found(self):
+        with Apus(cameras={"cam": f"pattern:?size={WIDTH}x{HEIGHT}&fps={RATE}"}) as apus:
+            with RTSPClient(apus.rtsp("cam")) as viewer:
+                viewer.play()
+                time.sleep(1)
+            # From now on the encoder rests; its last picture is not that of a later time.
+            def has_gone():
+                status, _, body = apus.get("/cam/snapshot.jpg?at=-100ms")
+                return status == 404 and b"nobody watched" in body
+
+            # Who asks keeps the encoder awake for a while.
+            until(has_gone, 25, "the last picture is too old", interval=6)
 
 
 class SnapshotTest(SharedSuite):
@@ -306,31 +345,6 @@ class SnapshotTest(SharedSuite):
                     now = time.time()
                     _, headers, _ = self.picture(query)
                     self.assertAlmostEqual(now - float(headers["X-Timestamp"]), age, delta=0.15)
-
-    def test_a_picture_of_the_past_is_decoded_where_nobody_wanted_jpeg(self):
-        with Apus(cameras={"cam": f"pattern:?size={WIDTH}x{HEIGHT}&fps={RATE}"}) as apus:
-            # The encoder of the main stream works for those who look at it.
-            with RTSPClient(apus.rtsp("cam")) as viewer:
-                viewer.play()
-                time.sleep(3)
-                now = time.time()
-                status, headers, body = apus.get("/cam/snapshot.jpg?at=-1.5s")
-        self.assertEqual(status, 200, body[:200])
-        self.assertTrue(body.startswith(b"\xff\xd8") and body.endswith(b"\xff\xd9"))
-        self.assertAlmostEqual(now - float(headers["X-Timestamp"]), 1.5, delta=0.15)
-
-    def test_a_time_when_nobody_watched_is_not_found(self):
-        with Apus(cameras={"cam": f"pattern:?size={WIDTH}x{HEIGHT}&fps={RATE}"}) as apus:
-            with RTSPClient(apus.rtsp("cam")) as viewer:
-                viewer.play()
-                time.sleep(1)
-            # From now on the encoder rests; its last picture is not that of a later time.
-            def has_gone():
-                status, _, body = apus.get("/cam/snapshot.jpg?at=-100ms")
-                return status == 404 and b"nobody watched" in body
-
-            # Who asks keeps the encoder awake for a while.
-            until(has_gone, 25, "the last picture is too old", interval=6)
 
     def test_a_time_that_no_ring_reaches_is_not_found(self):
         status, _, body = self.apus.get("/cam/snapshot.jpg?at=-3000s")

@@ -5,12 +5,12 @@ import json
 import pathlib
 import subprocess
 import time
-import unittest
 
 from . import clients, settings
 from .apus import Apus, free_port, until
-from .case import SharedSuite
+from .case import Case, SharedSuite
 from .rtsp_client import RTSPClient
+from .together import together
 
 RATE = 25
 # Debian's Python has the bindings; another one in front of it has not.
@@ -54,19 +54,22 @@ class LatencyTest(SharedSuite):
         return Apus(cameras={"cam": f"pattern:?size=1280x720&fps={RATE}"})
 
     def test_frames_are_young_over_tcp_and_udp(self):
-        for options in [], ["--udp"]:
-            with self.subTest(options):
-                found = latency(self.apus.rtsp("cam"), "-n", "100", *options)
+        options = {"tcp": [], "udp": ["--udp"]}
 
-                self.assertEqual(found["method"], "sender-reports")
-                self.assertGreaterEqual(found["latency"]["frames"], 100)
-                self.assertLess(found["latency"]["p50_ns"], 100e6)
-                self.assertGreater(found["latency"]["min_ns"], 0)
-                self.assertEqual(found["clock_jumps"], 0)
-                self.assertEqual(found["deviations"], [])
+        def measure(transport):
+            found = latency(self.apus.rtsp("cam"), "-n", "100", *options[transport])
+
+            self.assertEqual(found["method"], "sender-reports")
+            self.assertGreaterEqual(found["latency"]["frames"], 100)
+            self.assertLess(found["latency"]["p50_ns"], 100e6)
+            self.assertGreater(found["latency"]["min_ns"], 0)
+            self.assertEqual(found["clock_jumps"], 0)
+            self.assertEqual(found["deviations"], [])
+
+        self.each(list(options), measure)
 
 
-class PullTest(unittest.TestCase):
+class PullTest(Case):
     """A camera that is another server's stream."""
 
     def source(self, apus):
@@ -77,9 +80,10 @@ class PullTest(unittest.TestCase):
         )
         return json.loads(output)["source"]
 
+    @together
     def test_gstreamer_over_tcp_and_udp(self):
-        for transport in "tcp", "udp":
-            with self.subTest(transport), GStreamerServer() as server:
+        def check(transport):
+            with GStreamerServer() as server:
                 with Apus(cameras={"cam": server.url(query=f"?transport={transport}")}) as apus:
                     clients.ffmpeg(apus.rtsp("cam"), RATE, settings.SECONDS, ["-rtsp_transport", "tcp"])
                     found = self.source(apus)
@@ -87,6 +91,9 @@ class PullTest(unittest.TestCase):
                     self.assertEqual((found["state"], found["transport"]), ("live", transport))
                     self.assertEqual(found["packets_lost"], 0)
 
+        self.each(["tcp", "udp"], check)
+
+    @together
     def test_gstreamer_with_digest(self):
         with GStreamerServer("me", "hush-hush") as server:
             with Apus(cameras={"cam": server.url("me:hush-hush@")}) as apus:
@@ -95,6 +102,7 @@ class PullTest(unittest.TestCase):
                 self.assertIn("me:***@", self.source(apus)["address"])
                 self.assertNotIn("hush-hush", apus.log(lines=1000))
 
+    @together
     def test_another_apus_is_killed_and_comes_back_while_a_viewer_watches(self):
         with Apus(cameras={"cam": f"pattern:?size=640x360&fps={RATE}"}) as upstream:
             with Apus(cameras={"cam": upstream.rtsp("cam")}) as apus, RTSPClient(apus.rtsp("cam")) as viewer:

@@ -10,14 +10,14 @@ import signal
 import subprocess
 import tempfile
 import time
-import unittest
 
 from . import clients, settings
 from .apus import Apus, free_port, until
-from .case import SharedSuite
+from .case import Case, SharedSuite
 from .rtsp_client import RTSPClient
 from .test_slate import state
 from .test_tls import config, make_certificate
+from .together import together
 
 RATE = 25
 TCP = ["-rtsp_transport", "tcp"]
@@ -46,10 +46,11 @@ def publishing(url, *encoding, transport="tcp"):
         process.communicate()
 
 
-def frames(url, seconds, options=()):
+def frames(url, seconds, transport):
     """The decoded frames of a stream, in order of presentation: time and type."""
     program = settings.need("ffprobe", "ffmpeg")
-    command = [program, "-v", "error", *options, "-select_streams", "v", "-show_entries", "frame=pts_time,pict_type"]
+    command = [program, "-v", "error", "-rtsp_transport", transport, "-select_streams", "v"]
+    command += ["-show_entries", "frame=pts_time,pict_type"]
     output, errors = clients.run([*command, "-of", "json", "-read_intervals", f"%+{seconds}", url], seconds + 20)
     clients.expect_silence("ffprobe", errors)
     # ffprobe has no time for the frames in front of the first one that tells how they are ordered.
@@ -85,21 +86,25 @@ class EncryptedPullTest(SharedSuite):
         command = ["openssl", "x509", "-in", self.certificate, "-noout", "-fingerprint", "-sha256"]
         return clients.run(command, 10)[0].strip().split("=")[1].replace(":", "")
 
+    @together
     def test_any_certificate_will_do_if_told_so(self):
         with Apus(cameras={"cam": self.url("?verify=no")}) as apus:
             clients.ffmpeg(apus.rtsp("cam"), RATE, settings.SECONDS, TCP)
             self.assertEqual(state(apus)["state"], "live")
 
+    @together
     def test_the_certificate_with_the_fingerprint_will_do(self):
         with Apus(cameras={"cam": self.url(f"?fingerprint={self.fingerprint()}")}) as apus:
             clients.ffmpeg(apus.rtsp("cam"), RATE, settings.SECONDS, TCP)
             self.assertEqual(state(apus)["state"], "live")
 
+    @together
     def test_over_udp_it_comes_by_tcp_inside_of_tls_or_not_at_all(self):
         with Apus(cameras={"cam": self.url("?verify=no&transport=udp")}) as apus:
             clients.ffmpeg(apus.rtsp("cam"), RATE, 3, TCP)
             self.assertEqual((state(apus)["state"], state(apus)["transport"]), ("live", "tcp"))
 
+    @together
     def test_others_are_refused(self):
         wrong = "00" * 32
         with Apus(cameras={"wrong": self.url(f"?fingerprint={wrong}"), "strict": self.url("")}, streams=[]) as apus:
@@ -109,7 +114,7 @@ class EncryptedPullTest(SharedSuite):
                 self.assertEqual(found["state"], "lost", found)
 
 
-class RelayTest(unittest.TestCase):
+class RelayTest(Case):
     @contextlib.contextmanager
     def relay(self, path="cam", query="", more="", cameras=None):
         """An upstream with a published camera, and an Apus that pulls from it."""
@@ -117,36 +122,42 @@ class RelayTest(unittest.TestCase):
         with upstream, Apus(config=f"[camera.cam]\nsource = {upstream.rtsp(path)}{query}\n{more}", streams=[]) as apus:
             yield upstream, apus
 
+    @together("relay")
     def test_jpeg(self):
         with self.relay("cam/jpeg", cameras={"cam": f"pattern:?size=640x360&fps={RATE}"}) as (_, apus):
             until(lambda: state(apus)["state"] == "live", 15, "the source is live")
             self.assertEqual(state(apus)["codec"], "jpeg")
-            clients.ffmpeg(apus.rtsp("cam/jpeg"), RATE, settings.SECONDS, TCP)
-            # Encoded from it.
-            clients.ffmpeg(apus.rtsp("cam"), RATE, settings.SECONDS, TCP)
+            # The second one is encoded from it.
+            self.each(["cam/jpeg", "cam"], lambda path: clients.ffmpeg(apus.rtsp(path), RATE, settings.SECONDS, TCP))
 
+    @together("relay")
     def test_sound(self):
-        sounds = [
-            ("aac", ["-c:a", "aac"], 48000),
-            ("opus", ["-c:a", "libopus"], 48000),
-            ("pcm_mulaw", ["-c:a", "pcm_mulaw", "-ar", "8000"], 8000),
-        ]
-        for name, encoding, rate in sounds:
+        sounds = {
+            "aac": (["-c:a", "aac"], 48000),
+            "opus": (["-c:a", "libopus"], 48000),
+            "pcm_mulaw": (["-c:a", "pcm_mulaw", "-ar", "8000"], 8000),
+        }
+
+        def check(name):
+            encoding, rate = sounds[name]
             pictures = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", str(RATE)]
-            with self.subTest(name), Apus(cameras={"cam": "publish:"}, streams=[]) as upstream:
+            with Apus(cameras={"cam": "publish:"}, streams=[]) as upstream:
                 with publishing(upstream.rtsp("cam"), *pictures, *encoding):
                     until(lambda: "m=audio" in self.description(upstream), 15, "the published sound is described")
                     with Apus(cameras={"cam": upstream.rtsp("cam")}) as apus:
                         until(lambda: "m=audio" in self.description(apus), 15, "the pulled sound is described")
                         volume, samples = loudness(apus.rtsp("cam"), 3)
-                # ffmpeg's tone is at -21 dB; silence is at -91.
-                self.assertGreater(volume, -30)
-                self.assertGreater(samples, 2 * rate)
+            # ffmpeg's tone is at -21 dB; silence is at -91.
+            self.assertGreater(volume, -30)
+            self.assertGreater(samples, 2 * rate)
+
+        self.each(list(sounds), check)
 
     def description(self, apus):
         with RTSPClient(apus.rtsp("cam")) as client:
             return client.describe()[1]
 
+    @together("relay")
     def test_on_demand(self):
         cameras = {"cam": f"pattern:?size=320x180&fps={RATE}"}
         with self.relay(more="on_demand = yes\n", cameras=cameras) as (upstream, apus):
@@ -159,22 +170,27 @@ class RelayTest(unittest.TestCase):
             until(lambda: len(control(upstream, "rtsp", "clients")["clients"]) == 0, 5, "the connection is closed")
 
     def test_b_frames_keep_their_places(self):
-        for transport in "tcp", "udp":
-            with self.subTest(transport), self.relay(query=f"?transport={transport}") as (upstream, apus):
+        def check(transport):
+            with self.relay(query=f"?transport={transport}") as (upstream, apus):
                 with publishing(upstream.rtsp("cam"), "-c:v", "libx264", "-g", str(2 * RATE), "-an", transport=transport):
                     until(lambda: state(apus)["state"] == "live", 20, "the source is live")
                     self.assertEqual(state(apus)["transport"], transport)
-                    for viewer in "tcp", "udp":
-                        found = frames(apus.rtsp("cam"), 6, ["-rtsp_transport", viewer])
-                        self.assertIn("B", [kind for _, kind in found])
-                        times = [at for at, _ in found]
-                        gaps = [after - before for before, after in zip(times, times[1:])]
-                        # The first frames are the slate's, and those that ffmpeg catches up with.
-                        self.assertGreater(min(gaps), 0, gaps)
-                        steady = gaps[-3 * RATE :]
-                        self.assertLess(max(steady), 1.5 / RATE, gaps)
-                        self.assertGreater(min(steady), 0.5 / RATE, gaps)
+                    self.each(["tcp", "udp"], lambda viewer: self.examine(frames(apus.rtsp("cam"), 6, viewer)))
 
+        self.each(["tcp", "udp"], check)
+
+    def examine(self, found):
+        """Frames have B-frames among them, and steady times."""
+        self.assertIn("B", [kind for _, kind in found])
+        times = [at for at, _ in found]
+        gaps = [after - before for before, after in zip(times, times[1:])]
+        # The first frames are the slate's, and those that ffmpeg catches up with.
+        self.assertGreater(min(gaps), 0, gaps)
+        steady = gaps[-3 * RATE :]
+        self.assertLess(max(steady), 1.5 / RATE, gaps)
+        self.assertGreater(min(steady), 0.5 / RATE, gaps)
+
+    @together("relay")
     def test_the_whole_upstream_is_killed_and_comes_back_while_a_viewer_watches(self):
         cameras = {"cam": f"pattern:?size=640x360&fps={RATE}"}
         with self.relay(cameras=cameras) as (upstream, apus), RTSPClient(apus.rtsp("cam")) as viewer:

@@ -9,10 +9,11 @@ import unittest
 
 from . import clients, fake_camera, settings
 from .apus import Apus, until
-from .case import SharedSuite, longest_gap
+from .case import Case, SharedSuite, longest_gap
 from .fake_camera import DEVICE, FakeCamera
 from .mjpeg_client import MJPEGClient
 from .rtsp_client import RTSPClient
+from .together import runs_beside_others, together
 
 RATE = 15
 MJPEG = f"MJPG 320 180 {RATE} 0 0 0"
@@ -39,8 +40,8 @@ def capture(apus):
     return source(apus)["capture"]
 
 
-class CameraTest(SharedSuite):
-    """One suite and its camera for all tests of a class."""
+class CameraCase(Case):
+    """What tests of all cameras have in common."""
 
     MODES = MJPEG
     OPTIONS = ""
@@ -54,11 +55,11 @@ class CameraTest(SharedSuite):
         return fake_camera.images()
 
     @classmethod
-    def make_apus(cls):
-        cls.images = cls.film()
-        cls.camera = FakeCamera(cls.MODES, cls.images, **cls.FIELDS)
-        cls.addClassCleanup(cls.camera.close)
-        return suite(cls.camera, cls.OPTIONS, cls.MORE, cls.SUB, cls.STREAMS)
+    def make(cls):
+        """The camera's images, the camera, and a suite for it."""
+        images = cls.film()
+        camera = FakeCamera(cls.MODES, images, **cls.FIELDS)
+        return images, camera, suite(camera, cls.OPTIONS, cls.MORE, cls.SUB, cls.STREAMS)
 
     def setUp(self):
         if "cam" in self.STREAMS:
@@ -93,7 +94,43 @@ class CameraTest(SharedSuite):
         )
 
 
-class FaultTest(CameraTest):
+class SharedCameraTest(CameraCase, SharedSuite):
+    """One suite and its camera for all tests of a class, one after the other."""
+
+    @classmethod
+    def make_apus(cls):
+        cls.images, cls.camera, apus = cls.make()
+        cls.addClassCleanup(cls.camera.close)
+        return apus
+
+
+class CameraTest(CameraCase):
+    """A suite and a camera for each test, beside other tests'."""
+
+    log = ""
+
+    def setUp(self):
+        if not runs_beside_others(self):
+            # It only tells what came of it.
+            return
+        self.images, self.camera, apus = self.make()
+        self.addCleanup(self.camera.close)
+        self.apus = apus.start()
+        self.addCleanup(self.end)
+        super().setUp()
+
+    def end(self):
+        self.log = self.apus.log(15)
+        self.apus.destroy()
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if self.log and len(result.failures) + len(result.errors) > before:
+            print(f"---- the end of Apus's log\n{self.log}")
+
+
+class FaultTest(SharedCameraTest):
     """Frames that are bad, and frames that do not come."""
 
     def test_pictures_are_passed_on_untouched(self):
@@ -178,7 +215,7 @@ class FaultTest(CameraTest):
         self.assertIn("the stream does not start", self.apus.log_path.read_text())
 
 
-class RestartTest(CameraTest):
+class RestartTest(SharedCameraTest):
     """Faults that end a stream; three restarts in half a minute are not too many."""
 
     def test_a_stream_that_stands_still_is_started_again(self):
@@ -209,6 +246,7 @@ class ClockTest(CameraTest):
 
     FIELDS = {"clock_offset": -3600}
 
+    @together
     def test_arrivals_are_taken_for_a_clock_that_is_wrong(self):
         rtsp, _ = viewers = self.viewers()
 
@@ -229,6 +267,7 @@ class TablesTest(CameraTest):
     def film(cls):
         return [fake_camera.without_tables(image) + bytes(5000) for image in fake_camera.images()]
 
+    @together
     def test_pictures_are_made_whole(self):
         _, mjpeg = viewers = self.viewers()
         self.go_on(viewers)
@@ -248,6 +287,7 @@ class EndTest(CameraTest):
     def film(cls):
         return [image[:-2] for image in fake_camera.images()]
 
+    @together
     def test_the_end_is_put_in(self):
         _, mjpeg = viewers = self.viewers()
 
@@ -263,6 +303,7 @@ class SlowTest(CameraTest):
     MODES = "MJPG 320 180 1 0 0 0"
     FIELDS = {"rival": 1}
 
+    @together
     def test_it_is_not_taken_for_one_that_stands_still(self):
         with MJPEGClient(self.apus.http_port, "/cam/mjpeg") as client:
             until(lambda: len(client.pictures) >= 6, 15, "six pictures")
@@ -287,6 +328,7 @@ class BandwidthTest(unittest.TestCase):
             clients.ffmpeg(apus.rtsp("cam"), RATE, 2, ["-rtsp_transport", "tcp"])
             return capture(apus), apus.log_path.read_text()
 
+    @together
     def test_the_rate_is_lowered_first(self):
         told, log = self.settle("?size=320x180&format=yuyv", 2000)
 
@@ -296,6 +338,7 @@ class BandwidthTest(unittest.TestCase):
         )
         self.assertIn("source gives less than asked", log)
 
+    @together
     def test_another_format_goes_before_half_the_rate(self):
         modes = "MJPG 320 180 15 0 0 0;YUYV 320 180 30 15 0 0"
         camera_only = fake_camera.images()
@@ -304,6 +347,7 @@ class BandwidthTest(unittest.TestCase):
         with suite(camera, "?size=320x180&fps=30") as apus:
             self.assertEqual(capture(apus)["mode"], "mjpeg 320x180 at 15 fps")
 
+    @together
     def test_then_the_size_is_reduced(self):
         told, _ = self.settle("?size=320x180", 150)
 
@@ -321,6 +365,7 @@ class CodedTest(CameraTest):
         # The end goes on with the beginning: each round refers to what was there before.
         return units[3:] + units[:3]
 
+    @together
     def test_it_is_passed_on(self):
         clients.ffmpeg(self.apus.rtsp("cam"), RATE, settings.SECONDS, ["-rtsp_transport", "tcp"])
 
@@ -330,6 +375,7 @@ class CodedTest(CameraTest):
         self.assertEqual(told["source"]["capture"]["faults"]["early"], 2)
         self.assertEqual(told["source"]["capture"]["deviations"], [])
 
+    @together
     def test_a_keyframe_is_asked_for_until_one_comes_and_when_a_frame_is_lost(self):
         before = self.camera.keyframes
         self.assertGreater(before, 0)
@@ -352,6 +398,7 @@ class SplitTest(CameraTest):
         parts = [(unit[: len(unit) // 2], unit[len(unit) // 2 :]) for unit in fake_camera.units(gop=5)]
         return [part for pair in parts for part in pair]
 
+    @together
     def test_it_is_passed_on(self):
         clients.ffmpeg(self.apus.rtsp("cam"), RATE, settings.SECONDS, ["-rtsp_transport", "tcp"])
 
@@ -368,6 +415,7 @@ class SeveralTest(CameraTest):
         units = fake_camera.units(gop=10)
         return [b"".join(units[at : at + 2]) for at in range(0, len(units), 2)]
 
+    @together
     def test_it_is_passed_on(self):
         clients.ffmpeg(self.apus.rtsp("cam"), RATE * 2, settings.SECONDS, ["-rtsp_transport", "tcp"])
 
@@ -392,6 +440,7 @@ class SignalTest(CameraTest):
     def is_live(self, size):
         return lambda: source(self.apus).get("size") == size
 
+    @together
     def test_viewers_stay_through_all_that_becomes_of_the_signal(self):
         until(self.is_lost("no signal at input HDMI 0"), 5, "the reason is told")
         opened = self.camera.opened
@@ -430,6 +479,7 @@ class SmallTest(CameraTest):
 
     SUB = "yes"
 
+    @together
     def test_it_is_not_made_larger(self):
         found = clients.ffprobe_stream(self.apus.rtsp("cam/sub"), ["-rtsp_transport", "tcp"])
 
