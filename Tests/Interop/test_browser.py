@@ -12,8 +12,8 @@ from .browser import Browser, elsewhere
 from .case import SharedSuite
 
 RATE = 25
-# How long each transport is watched: 5 s, or what the environment says.
-SECONDS = float(os.environ.get("APUS_BROWSER_SECONDS", "5"))
+# How long each transport is watched: 3 s, or what the environment says.
+SECONDS = float(os.environ.get("APUS_BROWSER_SECONDS", "3"))
 # Where pictures of the page go, if anywhere.
 PICTURES = os.environ.get("APUS_BROWSER_PICTURES")
 
@@ -274,7 +274,9 @@ class ChromiumTest(TransportsMixin, BrowserCase):
                         self.browser.wait_for("document.querySelector('#main h1, #main .tile')", "the view is drawn")
                         if view == "camera/cam":
                             self.browser.wait_for(IS_PLAYING, "a transport plays")
-                        time.sleep(1.2 if PICTURES else 0.2)
+                        self.browser.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                        if PICTURES:
+                            time.sleep(1)
                         self.picture(f"{view.partition('/')[0] or 'grid'}-{name}-{theme}")
                         wide = self.browser.run("document.documentElement.scrollWidth - innerWidth")
                         self.assertLessEqual(wide, 0, "the page is wider than the screen")

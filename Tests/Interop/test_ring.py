@@ -11,7 +11,7 @@ from .apus import Apus
 
 
 class StressTest(unittest.TestCase):
-    FRAMES = 200_000
+    FRAMES = 100_000
 
     def test_no_torn_frame_is_accepted_whoever_is_killed(self):
         program = settings.PROGRAMS / "apus-bench"
