@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # A made-up V4L2 camera (fake_v4l2.c) and its films: what it does is said here while it runs.
 
+import atexit
+import functools
 import mmap
 import pathlib
 import struct
 import subprocess
 import tempfile
+import threading
 
 from . import clients, settings
 from .ring_writer import access_units
@@ -30,12 +33,8 @@ class FakeCamera:
         (folder / "film").write_bytes(b"".join(struct.pack("<I", len(item)) + item for item in film) or bytes(4))
         with open(folder / "page", "r+b") as file:
             self.__dict__["page"] = mmap.mmap(file.fileno(), 0)
-        library = folder / "fake.so"
-        source = pathlib.Path(__file__).with_name("fake_v4l2.c")
-        compiler = settings.need("gcc", "gcc")
-        clients.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"], 60)
         self.__dict__["environment"] = {
-            "LD_PRELOAD": str(library),
+            "LD_PRELOAD": library(),
             "FAKE_PAGE": str(folder / "page"),
             "FAKE_FILM": str(folder / "film"),
             "FAKE_MODES": modes,
@@ -53,6 +52,27 @@ class FakeCamera:
     def close(self):
         self.page.close()
         self.folder.cleanup()
+
+
+def library():
+    """The path of fake_v4l2.c as a library, which is made once a run."""
+    with making:
+        return make_library()
+
+
+making = threading.Lock()
+
+
+@functools.cache
+def make_library():
+    folder = tempfile.TemporaryDirectory(prefix="apus-fake-")
+    # It goes when the run ends.
+    atexit.register(folder.cleanup)
+    path = f"{folder.name}/fake.so"
+    source = pathlib.Path(__file__).with_name("fake_v4l2.c")
+    compiler = settings.need("gcc", "gcc")
+    clients.run([compiler, "-shared", "-fPIC", "-O1", "-o", path, source, "-ldl", "-lpthread"], 60)
+    return path
 
 
 def images(count=15, size="320x180"):

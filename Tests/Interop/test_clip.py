@@ -46,7 +46,6 @@ class ClipTest(SharedSuite):
         clients.expect_silence("ffmpeg", errors)
         return path, dict(answer.getheaders()), streams
 
-    @together
     def test_a_clip_of_the_past_and_one_into_the_future(self):
         _, fields, streams = self.clip("cam", "from=-1s&to=%2B5s")
         self.assertNotIn("Content-Length", fields)

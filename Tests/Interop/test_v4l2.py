@@ -328,7 +328,7 @@ class BandwidthTest(unittest.TestCase):
             clients.ffmpeg(apus.rtsp("cam"), RATE, 2, ["-rtsp_transport", "tcp"])
             return capture(apus), apus.log_path.read_text()
 
-    @together
+    @together("bandwidth")
     def test_the_rate_is_lowered_first(self):
         told, log = self.settle("?size=320x180&format=yuyv", 2000)
 
@@ -338,7 +338,7 @@ class BandwidthTest(unittest.TestCase):
         )
         self.assertIn("source gives less than asked", log)
 
-    @together
+    @together("bandwidth")
     def test_another_format_goes_before_half_the_rate(self):
         modes = "MJPG 320 180 15 0 0 0;YUYV 320 180 30 15 0 0"
         camera_only = fake_camera.images()
@@ -347,7 +347,7 @@ class BandwidthTest(unittest.TestCase):
         with suite(camera, "?size=320x180&fps=30") as apus:
             self.assertEqual(capture(apus)["mode"], "mjpeg 320x180 at 15 fps")
 
-    @together
+    @together("bandwidth")
     def test_then_the_size_is_reduced(self):
         told, _ = self.settle("?size=320x180", 150)
 
