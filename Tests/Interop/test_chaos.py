@@ -2,10 +2,12 @@
 # Everything that can die dies, in any order, under viewers of every transport; all of it has to come back.
 
 import collections
+import http.client
 import mmap
 import os
 import pathlib
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -18,6 +20,7 @@ from .apus import Apus, free_port
 from .case import SharedSuite
 from .mjpeg_client import MJPEGClient
 from .rtsp_client import RTSPClient
+from .test_hls import Edge
 from .test_takeover import DatagramClient
 from .tunnel_client import TunnelledClient, WebSocketClient
 from .websocket_client import BINARY
@@ -123,6 +126,47 @@ class Messages(FrameSocket):
         return list(self.times)
 
 
+class Parts:
+    """A player of HLS of low latency: asks for the playlist that has the next part, and then for that."""
+
+    def __init__(self, port, camera):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self.folder = f"/{camera}/main/"
+        self.times, self.ended = [], None
+        self.edge = Edge(self.playlist())
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
+
+    def get(self, name):
+        self.connection.request("GET", self.folder + name)
+        answer = self.connection.getresponse()
+        return answer.status, answer.read()
+
+    def playlist(self, query=""):
+        status, text = self.get(f"index.m3u8{query}")
+        if status != 200:
+            raise ConnectionError(f"playlist: {status}")
+        return text.decode()
+
+    def collect(self):
+        try:
+            while True:
+                text = self.playlist(f"?_HLS_msn={self.edge.segment}&_HLS_part={self.edge.part}")
+                self.edge = Edge(text)
+                newest = re.findall(r'EXT-X-PART:.*URI="([^"]+)"', text)[-1]
+                # What has gone meanwhile, as with a producer that ends, the next playlist lists no more.
+                if self.get(newest)[0] == 200:
+                    self.times.append(time.monotonic())
+        except Exception as error:
+            self.ended = error
+
+    def arrived(self):
+        return list(self.times)
+
+    def close(self):
+        self.connection.close()
+
+
 class ChaosTest(SharedSuite):
     @classmethod
     def make_apus(cls):
@@ -172,6 +216,7 @@ class ChaosTest(SharedSuite):
                 players.append(
                     Player(name, camera, lambda kind=kind, path=path: kind(self.apus.http_port, path))
                 )
+            players.append(Player("hls", camera, lambda camera=camera: Parts(self.apus.http_port, camera)))
         return players
 
     # Faults: each does its harm at once, and gives what has to be told of it.

@@ -158,8 +158,11 @@ private final class HLSWait: Activity, MovieViewer {
 
     private var isAnswerable: Bool {
         switch wanted {
-        case .playlist(let reload, _):
-            guard feed.window.segments.contains(where: \.isComplete) else { return false }
+        case .playlist(let reload, let isPlain):
+            // Who waits for a part knows what parts are: behind a new beginning these are enough to go on with.
+            let takesParts = reload.segment != nil && !isPlain
+            let segments = feed.window.segments
+            guard segments.contains(where: { $0.isComplete || takesParts && !$0.parts.isEmpty }) else { return false }
             return feed.window.availability(reload) != .wait
         case .file(.part(let segment, let index)): return !isNext(segment, index)
         case .file: return true
