@@ -209,7 +209,15 @@ final class Up {
         let table = AddressTable(configuration, sources: sources, listeners: listeners, troubles: troubles())
         // That nobody reads the table harms nobody.
         _ = try? Terminal.write(table.text)
-        notifier.send("READY=1", "STATUS=\(configuration.cameras.count) cameras")
+        notifier.send("READY=1")
+        sayStatus()
+    }
+
+    /// What `systemctl status` shows in one line.
+    private func sayStatus(refused: Failure? = nil) {
+        var text = "cameras: \(configuration.cameras.map(\.name).joined(separator: ", "))"
+        if let refused { text = "configuration not reloaded: \(refused); \(text)" }
+        notifier.send("STATUS=\(text.split(separator: "\n").joined(separator: " "))")
     }
 
     private func failed(_ child: String, _ code: Int32) {
@@ -328,9 +336,14 @@ extension Up {
     /// - Returns: the children that were told, started, restarted or stopped.
     @discardableResult
     func reload() throws(Failure) -> [String] {
-        written = try source.load()
-        devices.take(written.configuration)
-        return try putInForce()
+        do throws(Failure) {
+            written = try source.load()
+            devices.take(written.configuration)
+            return try putInForce()
+        } catch {
+            sayStatus(refused: error)
+            throw error
+        }
     }
 
     /// Puts the written configuration in force, with the devices that there are.
@@ -341,6 +354,7 @@ extension Up {
             try takeCertificate(new)
             // The files that it names may have changed: a certificate that was renewed.
             for plan in supervisor.plans { tell(plan.name) }
+            sayStatus()
             return []
         }
         try activation.check(new)
@@ -377,6 +391,7 @@ extension Up {
             changed.append(plan.name)
         }
         log.info("configuration reloaded", ["changed": changed.joined(separator: ",")])
+        sayStatus()
         control.emit("config", [JSON.Member("changed", .array(changed.map(JSON.string)))])
         return changed
     }
