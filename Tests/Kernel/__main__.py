@@ -9,8 +9,18 @@ import shutil
 import subprocess
 import sys
 import time
+import unittest
 
 from . import fixtures, machine
+
+# The tests that need a kernel and nothing else, in order; and those of a system that systemd has started.
+BARE = ["test_formats", "test_coded", "test_usb", "test_devices", "test_libcamera", "test_cameras"]
+BOOTED = ["test_service"]
+# As the README tells to make Apus a service of the system.
+INSTALL = """make -s install release={programs}
+systemd-sysusers && mkdir -p /etc/apus && cp config/apus.conf /etc/apus/ && chown -R apus: /etc/apus
+systemctl enable apus"""
+HERE = f"cd {shlex.quote(str(machine.ROOT))} && export HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin && "
 
 
 def main():
@@ -33,20 +43,46 @@ def main():
     except subprocess.CalledProcessError as error:
         print(f"kernel: {error}", file=sys.stderr)
         return 1
-    command = f"cd {shlex.quote(str(machine.ROOT))} && export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin && "
     if options.shell:
-        command += f"({options.shell}) >/dev/ttyS1 2>&1"
-    else:
-        plan = machine.FOLDER / "plan.json"
-        plan.write_text(json.dumps(make_plan(version, programs, options.k)))
-        command += f"/usr/bin/python3 -m Tests.Kernel.guest {shlex.quote(str(plan))} >/dev/ttyS1 2>&1"
+        return run(version, f"({options.shell}) >/dev/ttyS1 2>&1", options.timeout)
+    words = options.k.split(",")
+    chosen = [(prepare, find(modules, words)) for modules, prepare in [(BARE, None), (BOOTED, INSTALL)]]
+    if not any(tests for _, tests in chosen):
+        print("kernel: no test has that in its name", file=sys.stderr)
+        return 1
+    code = 0
+    for prepare, tests in chosen:
+        if tests:
+            plan = machine.FOLDER / "plan.json"
+            plan.write_text(json.dumps(make_plan(version, programs, tests)))
+            if prepare is not None:
+                prepare = "set -e\n" + HERE + prepare.format(programs=shlex.quote(str(programs)))
+            command = f"/usr/bin/python3 -m Tests.Kernel.guest {shlex.quote(str(plan))} >/dev/ttyS1 2>&1"
+            code = run(version, command, options.timeout, prepare) or code
+    return code
+
+
+def run(version, command, timeout, prepare=None):
+    """Runs a command in a machine of its own; 0 when it went well."""
     began = time.monotonic()
-    code = machine.boot(version, command, options.timeout, lambda line: print(line, flush=True))
-    print(f"kernel {version}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s")
+    code = machine.boot(version, HERE + command, timeout, lambda line: print(line, flush=True), prepare)
+    print(f"kernel {version}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
     return 0 if code == 0 else 1
 
 
-def make_plan(version, programs, text):
+def find(modules, words):
+    """The modules of those that have tests with a word in their names, each with these tests' names."""
+    found = {}
+    for name in modules:
+        tests = unittest.TestLoader().loadTestsFromName(f"{__package__}.{name}")
+        names = [test.id().removeprefix(f"{__package__}.{name}.") for group in tests for test in group]
+        chosen = [test for test in names if any(word in f"{name}.{test}" for word in words)]
+        if chosen:
+            found[name] = chosen
+    return found
+
+
+def make_plan(version, programs, tests):
     """What the machine is told; looking for modules there would take it long."""
     modules = {name: machine.in_order([name], version) for name in ["vivid", "vhci-hcd", "uvcvideo"]}
     modules["v4l2loopback"] = machine.in_order(["videodev"], version) + [machine.FOLDER / "v4l2loopback.ko"]
@@ -54,7 +90,7 @@ def make_plan(version, programs, text):
         "programs": str(programs),
         "folder": str(machine.FOLDER),
         "modules": {name: [str(path) for path in paths] for name, paths in modules.items()},
-        "text": text,
+        "tests": tests,
     }
 
 

@@ -31,10 +31,35 @@ for place in dev sys proc tmp run; do /busybox mkdir -p /whole/$place; done
 /busybox mount -t tmpfs tmpfs /whole/dev/shm
 /busybox mount -t devpts devpts /whole/dev/pts
 /busybox ip link set lo up
+"""
+
+# What comes then: the command alone, or a system that is started as any is, with the command as its last service.
+ALONE = """
 /busybox chroot /whole /bin/sh -c {command}
 echo "GUEST EXIT $?" >/whole/dev/ttyS1
 /busybox sleep 1
 /busybox poweroff -f
+"""
+SYSTEM = """
+/busybox rm -rf /whole/etc/systemd/system /whole/etc/fstab
+/busybox mkdir -p /whole/etc/systemd/system/multi-user.target.wants
+/busybox chroot /whole /bin/sh -c {prepare} >/whole/dev/ttyS1 2>&1
+/busybox cat >/whole/last <<'END'
+{command}
+END
+/busybox cat >/whole/etc/systemd/system/last.service <<'END'
+[Unit]
+DefaultDependencies=no
+After=multi-user.target
+[Service]
+Type=exec
+ExecStart=/bin/sh /last
+StandardOutput=file:/dev/ttyS1
+StandardError=inherit
+ExecStopPost=/bin/sh -c 'echo "GUEST EXIT $EXIT_STATUS" >/dev/ttyS1; sleep 1; systemctl poweroff -ff'
+END
+/busybox ln -s ../last.service /whole/etc/systemd/system/multi-user.target.wants/
+exec /busybox switch_root /whole /lib/systemd/systemd
 """
 
 
@@ -84,15 +109,20 @@ def prepare():
     return done.stdout.split()[-1]
 
 
-def boot(version, command, timeout, on_line, memory=1536, processors=2):
+def boot(version, command, timeout, on_line, prepare=None, memory=1536, processors=2):
     """Runs a shell command in a new machine; on_line is called with each line that it writes to /dev/ttyS1.
 
+    With something to prepare (another shell command), systemd is booted then, and the command runs when it is up.
     Returns the command's exit code; None if the machine ended without one, or the time was up.
     """
     modules = in_order(BOOT_MODULES, version)
     files = {"busybox": (FOLDER / "files/bin/busybox").read_bytes()}
     files |= {f"modules/{path.name}": path.read_bytes() for path in modules}
-    init = INIT.format(modules=" ".join(path.name for path in modules), command=shlex.quote(command))
+    init = INIT.format(modules=" ".join(path.name for path in modules))
+    if prepare is None:
+        init += ALONE.format(command=shlex.quote(command))
+    else:
+        init += SYSTEM.format(prepare=shlex.quote(prepare), command=command)
     files = {"modules/.keep": b"\n"} | files | {"init": init.encode()}
     initramfs = FOLDER / f"initramfs-{os.getpid()}"
     initramfs.write_bytes(with_folders(files))
@@ -102,6 +132,7 @@ def boot(version, command, timeout, on_line, memory=1536, processors=2):
     qemu += ["-kernel", FOLDER / "vmlinux", "-initrd", initramfs, "-nographic", "-no-reboot"]
     # no_timer_check: on a busy host the timer may seem not to tick; mitigations cost time and protect nothing here.
     arguments = "console=ttyS0 edd=off quiet panic=-1 no_timer_check mitigations=off nokaslr random.trust_cpu=on"
+    arguments += " systemd.unit=multi-user.target systemd.show_status=no systemd.log_target=console"
     qemu += ["-append", arguments]
     qemu += ["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"]
     qemu += ["-monitor", "none", "-nic", "none", "-serial", f"file:{console}", "-serial", "stdio"]
