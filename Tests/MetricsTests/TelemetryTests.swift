@@ -330,6 +330,18 @@ struct TelemetryTests {
         #expect(second.usage == 1.5)
     }
 
+    @Test("the fuzzer's corpus holds")
+    func corpus() throws {
+        let here = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let directory = "/\(here)/Fuzz/corpus/KernelFiles"
+        let names = try File.list(directory)
+        #expect(!names.isEmpty)
+        for name in names {
+            let bytes = try File.contents("\(directory)/\(name)")
+            TelemetryFuzz.check(bytes.span)
+        }
+    }
+
     @Test("this process is there") func real() {
         let sample = Telemetry().process(Process.id, at: .zero)
         #expect((sample?.reading.residentBytes ?? 0) > 1 << 20)

@@ -17,11 +17,24 @@ struct KernelFiles {
     /// A file of many lines is read up to so many bytes; a larger one counts as none.
     static let maximumTable = 1 << 20
 
-    let root: String
+    private enum Place {
+        /// Below a folder.
+        case root(String)
+        /// In memory, by path: for fuzzing.
+        case memory([String: [UInt8]])
+    }
+
+    private let place: Place
+
+    /// The files below a folder; that of the machine itself is empty.
+    init(root: String) { place = .root(root) }
+
+    /// Files that are nowhere but here.
+    init(_ contents: [String: [UInt8]]) { place = .memory(contents) }
 
     /// The first line, without control characters; nil if the file is not there, is empty, or cannot be read.
     func text(_ path: String) -> String? {
-        guard let bytes = try? File.contents(root + path, limit: 64 << 10) else { return nil }
+        guard let bytes = contents(path, limit: 64 << 10) else { return nil }
         let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }
             .filter { $0 >= 0x20 && $0 != 0x7F }
             .prefix(Self.maximumText)
@@ -38,14 +51,32 @@ struct KernelFiles {
     }
 
     func lines(_ path: String) -> [String] {
-        guard let bytes = try? File.contents(root + path, limit: Self.maximumTable) else { return [] }
+        guard let bytes = contents(path, limit: Self.maximumTable) else { return [] }
         return bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The names in a directory, sorted.
     func list(_ path: String, prefix: String = "", suffix: String = "") -> [String] {
-        let names = (try? File.list(root + path)) ?? []
-        return Array(names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }.prefix(Self.maximumNames))
+        Array(names(path).filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }.prefix(Self.maximumNames))
+    }
+
+    private func contents(_ path: String, limit: Int) -> [UInt8]? {
+        switch place {
+        case .root(let root): try? File.contents(root + path, limit: limit)
+        case .memory(let files): files[path].flatMap { $0.count > limit ? nil : $0 }
+        }
+    }
+
+    private func names(_ path: String) -> [String] {
+        switch place {
+        case .root(let root): (try? File.list(root + path)) ?? []
+        case .memory(let files):
+            Set(
+                files.keys.filter { $0.hasPrefix(path + "/") }
+                    .map { $0.dropFirst(path.utf8.count + 1).prefix { $0 != "/" } }
+            )
+            .map(String.init).sorted()
+        }
     }
 
     /// A name out of the middle of a line, cleaned like a text.

@@ -105,7 +105,14 @@ extension SystemReading {
     ///
     /// All comes from /proc and /sys; a sensor behind a slow bus may take milliseconds, so that no loop waits for this.
     package init(root: String, disksOf paths: [String] = []) {
-        let files = KernelFiles(root: root)
+        self.init(KernelFiles(root: root))
+        disks = paths.prefix(Self.maximumEntries)
+            .compactMap { path in
+                File.space(root + path).map { Disk(path: path, total: $0.total, free: $0.free) }
+            }
+    }
+
+    init(_ files: KernelFiles) {
         model = files.text("/sys/firmware/devicetree/base/model")
         processors = Self.processors(files)
         let load = files.text("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }
@@ -119,10 +126,6 @@ extension SystemReading {
         temperatures = Self.temperatures(files)
         fans = Self.fans(files)
         throttling = Self.throttling(files)
-        disks = paths.prefix(Self.maximumEntries)
-            .compactMap { path in
-                File.space(root + path).map { Disk(path: path, total: $0.total, free: $0.free) }
-            }
         storage = StorageReading.all(files)
         interfaces = Self.interfaces(files)
     }

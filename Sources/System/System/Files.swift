@@ -135,7 +135,9 @@ package enum File {
         guard unsafe statvfs(path, &status) == 0 else { return nil }
         let block = Int(clamping: status.f_frsize)
         let (total, isTooLarge) = Int(clamping: status.f_blocks).multipliedReportingOverflow(by: block)
-        return isTooLarge ? nil : (total, Int(clamping: status.f_bavail) * block)
+        // Where more is kept for root than is left, some file systems tell of less than nothing, as a huge number.
+        let free = status.f_bavail <= status.f_blocks ? Int(clamping: status.f_bavail) * block : 0
+        return isTooLarge ? nil : (total, free)
     }
 
     /// The user who owns a file or directory, nil if it is not there. C: `stat`.
