@@ -112,6 +112,51 @@ import Testing
         #expect(automatic.bindings.map(\.device.node.path) == ["/dev/video5", "/dev/video4"])
     }
 
+    @Test("a camera whose device gets a twin is called by its place from then on, also without the twin and after a restart")
+    func placed() throws {
+        var automatic = AutomaticCameras()
+        let (_, configuration) = try parse("")
+        _ = automatic.take([device("x", 0, at: "1-1")], configuration)
+        let alone = try cameras(automatic, "")
+
+        _ = automatic.take([device("x", 0, at: "1-1"), device("x", 2, at: "1-2")], configuration)
+        let both = try cameras(automatic, "")
+        _ = automatic.take([device("x", 2, at: "1-2")], configuration)
+        let second = try cameras(automatic, "")
+        let kept = Array(automatic.memory.text.utf8)
+        var restarted = AutomaticCameras(memory: try DeviceMemory(parsing: kept.span))
+        let news = restarted.take([device("x", 0, at: "1-2")], configuration)
+
+        #expect(alone == ["cam": "v4l2:usb-x"])
+        #expect(both == ["cam": "v4l2:usb-x@1-1", "hd-webcam": "v4l2:usb-x@1-2"])
+        #expect(second == both)
+        #expect(news.count == 1)
+        #expect(try cameras(restarted, "") == ["cam": "pattern:", "hd-webcam": "v4l2:usb-x@1-2"])
+        #expect(restarted.naming([device("x", 0, at: "1-2")]).map(\.id) == ["usb-x@1-2"])
+    }
+
+    @Test("the one of two twins that is gone may come back elsewhere; of two that are gone nobody knows which has come")
+    func moved() throws {
+        var automatic = AutomaticCameras()
+        let (_, configuration) = try parse("")
+        let first = device("x", 0, at: "1-1")
+        _ = automatic.take([first, device("x", 2, at: "1-2")], configuration)
+        _ = automatic.take([first], configuration)
+
+        let news = automatic.take([first, device("x", 3, at: "1-3")], configuration)
+        let elsewhere = try cameras(automatic, "")
+        _ = automatic.take([], configuration)
+        _ = automatic.take([device("x", 4, at: "1-4")], configuration)
+
+        #expect(news.count == 1)
+        #expect(elsewhere == ["cam": "v4l2:usb-x@1-1", "hd-webcam": "v4l2:usb-x@1-3"])
+        #expect(
+            try cameras(automatic, "") == [
+                "cam": "v4l2:usb-x@1-1", "hd-webcam": "v4l2:usb-x@1-3", "hd-webcam-2": "v4l2:usb-x@1-4",
+            ]
+        )
+    }
+
     @Test(
         "what the configuration names is left alone, by node, link or id",
         arguments: [

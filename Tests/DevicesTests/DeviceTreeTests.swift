@@ -69,6 +69,61 @@ import Testing
         #expect(nodes.map { $0.identity.answers(to: "usb-046d:0892-SN0001-if00-index0@1-2") } == [false, true])
     }
 
+    @Test("an id without a place is the one device's that has it, wherever that is plugged in")
+    func alone() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, port: "1-1", serial: "SN0001")
+        var device = NamedDevice("usb-046d:0892-SN0001-if00-index0")
+        #expect(try device.choose(among: machine.tree.nodes()).number == 0)
+        machine.unplug(0)
+        #expect(throws: CaptureError.self) { try device.choose(among: machine.tree.nodes()) }
+        try machine.plugUSB(2, port: "1-2", serial: "SN0001")
+
+        let now = try device.choose(among: machine.tree.nodes())
+
+        #expect(now.number == 2)
+        #expect(device.identity?.location == "1-2")
+    }
+
+    @Test("a camera that has had a twin stays where it was: while it is unplugged, the twin does not take its place")
+    func twin() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, port: "1-1", serial: "SN0001")
+        var device = NamedDevice("usb-046d:0892-SN0001-if00-index0")
+        #expect(try device.choose(among: machine.tree.nodes()).number == 0)
+
+        try machine.plugUSB(2, port: "1-2", serial: "SN0001")
+        device.look(at: machine.tree.nodes())
+        #expect(try device.choose(among: machine.tree.nodes()).number == 0)
+        machine.unplug(0)
+        #expect(throws: CaptureError.self) { try device.choose(among: machine.tree.nodes()) }
+        try machine.plugUSB(7, port: "1-1", serial: "SN0001")
+
+        #expect(try device.choose(among: machine.tree.nodes()).number == 7)
+    }
+
+    @Test("of two devices with one id, none is taken before anybody says which")
+    func undecided() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, port: "1-1", serial: "SN0001")
+        try machine.plugUSB(2, port: "1-2", serial: "SN0001")
+        let id = "usb-046d:0892-SN0001-if00-index0"
+        var device = NamedDevice(id)
+
+        do {
+            _ = try device.choose(among: machine.tree.nodes())
+            Issue.record("one was taken")
+        } catch {
+            #expect(error.description.contains("\(id)@1-1, \(id)@1-2"))
+        }
+
+        var second = NamedDevice("\(id)@1-2")
+        #expect(try second.choose(among: machine.tree.nodes()).number == 2)
+        machine.unplug(0)
+        // Nobody has been chosen, and there is only one left.
+        #expect(try device.choose(among: machine.tree.nodes()).number == 2)
+    }
+
     @Test("devices of other buses, and virtual ones, have ids, too")
     func others() throws {
         let machine = try FakeMachine()

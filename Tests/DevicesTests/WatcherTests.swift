@@ -78,20 +78,24 @@ import Testing
         let simulation = Simulation(directory: "\(machine.root)/simulated", isStandIn: false)
         let finder = DeviceFinder(machine.tree, simulation: simulation)
         let id = "usb-046d:0892-5A3F77-if00-index0"
-        #expect(throws: CaptureError.self) { try finder.find(id) }
+        func find(_ name: String) throws -> DeviceFinder.Found {
+            var device = NamedDevice(name)
+            return try finder.find(&device)
+        }
+        #expect(throws: CaptureError.self) { try find(id) }
 
         try machine.plugUSB(3)
-        #expect(try finder.find(id) == .node("\(machine.devices)/video3"))
-        #expect(try finder.find("\(id)@1-1.4") == .node("\(machine.devices)/video3"))
-        #expect(throws: CaptureError.self) { try finder.find("\(id)@1-1.5") }
-        #expect(try finder.find("/dev/video9") == .node("/dev/video9"))
+        #expect(try find(id) == .node("\(machine.devices)/video3"))
+        #expect(try find("\(id)@1-1.4") == .node("\(machine.devices)/video3"))
+        #expect(throws: CaptureError.self) { try find("\(id)@1-1.5") }
+        #expect(try find("/dev/video9") == .node("/dev/video9"))
         machine.unplug(3)
         try machine.plugUSB(5, port: "2-1")
-        #expect(try finder.find(id) == .node("\(machine.devices)/video5"))
+        #expect(try find(id) == .node("\(machine.devices)/video5"))
 
-        #expect(throws: CaptureError.self) { try finder.find("simulated-1") }
+        #expect(throws: CaptureError.self) { try find("simulated-1") }
         try simulation.plug(1, as: 1)
-        guard case .simulated("simulated-1", _) = try finder.find("simulated-1") else {
+        guard case .simulated("simulated-1", _) = try find("simulated-1") else {
             Issue.record("not simulated")
             return
         }

@@ -410,9 +410,9 @@ final class VideoService {
     private func move(to source: SourceAddress) {
         log.info("source changed", ["from": address, "to": source])
         address = source
+        guard session?.move(to: source) == true else { return }
         for stream in video { stream.breakContinuity() }
         jpeg?.breakContinuity()
-        session?.move(to: source)
     }
 
     private func logTroubles() {

@@ -92,8 +92,8 @@ package final class CaptureSession {
     private let mayResetUSB: Bool
     private let board: ControlBoard
     private var watcher: DeviceWatcher?
-    /// The device that `auto` has found; it is the camera's from then on.
-    private var found: String?
+    /// The device that the address names, or that `auto` has found; it is the camera's from then on.
+    private var device: NamedDevice?
     /// The simulated device that is open.
     private var simulated: DeviceFinder.Found?
 
@@ -132,15 +132,21 @@ package final class CaptureSession {
         open()
     }
 
-    /// Goes over to another source on the same timeline.
-    package func move(to address: SourceAddress) {
+    /// Goes over to another source on the same timeline; false if it is the same device by another name, whose frames go on.
+    package func move(to address: SourceAddress) -> Bool {
+        if let other = isNow(address) {
+            self.address = address
+            device = other
+            return false
+        }
         stop()
         self.address = address
-        found = nil
+        device = nil
         backoff = Backoff()
         isDiscontinuous = true
         timeline.breakOff()
         start()
+        return true
     }
 
     /// Stops the source for good.
@@ -267,10 +273,12 @@ package final class CaptureSession {
         switch address {
         case .auto:
             // Looked for until one was found: a camera may have been plugged in meanwhile.
-            if found == nil { found = firstDevice() }
-            guard let found else { return makePattern(nil, nil) }
-            return try makeDeviceSource(found, .init())
-        case .v4l2(let device, let request): return try makeDeviceSource(device, request)
+            if device == nil { device = firstDevice().map { NamedDevice($0) } }
+            guard device != nil else { return makePattern(nil, nil) }
+            return try makeDeviceSource(.init())
+        case .v4l2(let name, let request):
+            if device == nil { device = NamedDevice(name) }
+            return try makeDeviceSource(request)
         case .libcamera(let camera, let request):
             return LibCameraSource(
                 loop: loop,
@@ -288,12 +296,9 @@ package final class CaptureSession {
         }
     }
 
-    /// The device that a path or an id stands for now.
-    private func makeDeviceSource(
-        _ device: String,
-        _ request: SourceAddress.V4L2Request
-    ) throws(CaptureError) -> any Source {
-        let place = try devices.find(device)
+    /// The device as it is plugged in now.
+    private func makeDeviceSource(_ request: SourceAddress.V4L2Request) throws(CaptureError) -> any Source {
+        guard let place = try find() else { return makePattern(nil, nil) }
         switch place {
         case .node(let path):
             return V4L2Source(
@@ -334,6 +339,23 @@ extension CaptureSession {
         return scanner.scan().first(where: \.isUsable)?.id
     }
 
+    /// Where the camera's device is now; nil if it has none.
+    private func find() throws(CaptureError) -> DeviceFinder.Found? {
+        guard var device else { return nil }
+        defer { self.device = device }
+        return try devices.find(&device)
+    }
+
+    /// The address's device, if it is the one that is open.
+    private func isNow(_ new: SourceAddress) -> NamedDevice? {
+        guard case .v4l2(let name, let wanted) = new, case .v4l2(_, let present) = address, wanted == present,
+            source != nil, let identity = device?.identity
+        else { return nil }
+        var other = NamedDevice(name)
+        guard (try? devices.find(&other)) != nil, other.identity == identity else { return nil }
+        return other
+    }
+
     private func watchDevices() {
         switch address {
         case .auto, .v4l2: break
@@ -345,19 +367,23 @@ extension CaptureSession {
 
     /// Something has come or gone: a source that is lost need not wait any longer for its next try.
     private func lookAtDevices() {
+        if var device {
+            devices.look(for: &device)
+            self.device = device
+        }
         if let simulated {
-            guard case .simulated(let id, _) = simulated, (try? devices.find(id)) != simulated else { return }
+            guard case .simulated(let id, _) = simulated, (try? find()) != simulated else { return }
             self.simulated = nil
             source?.stop()
             lost(CaptureError("\(id) was unplugged"))
-        } else if address == .auto, found == nil {
+        } else if address == .auto, device == nil {
             // The pattern, until there is a device.
-            guard let device = firstDevice() else { return }
+            guard let found = firstDevice() else { return }
             source?.stop()
             source = nil
             isDiscontinuous = true
             timeline.breakOff()
-            found = device
+            device = NamedDevice(found)
             open()
         } else if case .lost = state, source == nil, isThere {
             retry?.cancel()
@@ -367,15 +393,7 @@ extension CaptureSession {
 
     /// True if what the address names can be tried.
     private var isThere: Bool {
-        switch address {
-        case .v4l2(let device, _): isThere(device)
-        case .auto: found.map { isThere($0) } ?? false
-        default: false
-        }
-    }
-
-    private func isThere(_ device: String) -> Bool {
-        guard let place = try? devices.find(device) else { return false }
+        guard let place = try? find() else { return false }
         guard case .node(let path) = place else { return true }
         return File.exists(path)
     }

@@ -18,7 +18,7 @@ struct AutomaticCameras {
         /// As it was when it was last there.
         var device: CaptureDevice
         /// The source that finds the device again.
-        let source: String
+        var source: String
         var isThere = true
         /// True for a camera of its own, false for one that the configuration names.
         let isAdded: Bool
@@ -41,6 +41,8 @@ struct AutomaticCameras {
     private(set) var memory: DeviceMemory
     /// Devices for which there was no room, each told once.
     private var refused: Set<DeviceIdentity> = []
+    /// Ids that several devices had at once: from then on they are told apart by their places, for ever.
+    private var twins: Set<String> = []
 
     init(memory: DeviceMemory = DeviceMemory()) { self.memory = memory }
 
@@ -49,6 +51,20 @@ struct AutomaticCameras {
         bindings.first { ($0.isThere || evenIfGone) && $0.device.node.identity == device.node.identity }?.camera
             ?? configuration.cameras.first { Self.names($0.source, device) }?.name
     }
+
+    /// The devices with the ids that they keep: one that had a twin is called by its place, whether the twin is there or not.
+    mutating func naming(_ devices: [CaptureDevice]) -> [CaptureDevice] {
+        var seen: Set<String> = []
+        for device in devices where !seen.insert(device.identity.base).inserted { twins.insert(device.identity.base) }
+        return devices.map { device in
+            guard hasTwins(device.identity.base) else { return device }
+            var device = device
+            device.node.id = device.identity.full
+            return device
+        }
+    }
+
+    private func hasTwins(_ base: String) -> Bool { twins.contains(base) || memory.hasTwins(base) }
 
     /// Takes over what devices there are, and what the configuration wants.
     ///
@@ -60,6 +76,7 @@ struct AutomaticCameras {
         isWithdrawn: (CaptureDevice) -> Bool = { _ in false }
     ) -> [News] {
         var news: [News] = []
+        let devices = naming(devices)
         let named = configuration.cameras.filter { $0.source == "auto" }.map(\.name)
         let names = Set(configuration.cameras.map(\.name))
         // What somebody has written down is his.
@@ -107,9 +124,10 @@ struct AutomaticCameras {
         let tests: [(DeviceIdentity, DeviceIdentity) -> Bool] = [{ $0 == $1 }, { $0.base == $1.base }]
         for isSame in tests {
             for (index, binding) in bindings.enumerated() where found[index] == nil {
-                guard let place = free.firstIndex(where: { isSame($0.identity, binding.device.identity) }) else {
-                    continue
-                }
+                let own = binding.device.identity
+                guard let place = free.firstIndex(where: { isSame($0.identity, own) }),
+                    free[place].identity == own || !isAmbiguous(own.base, free, found)
+                else { continue }
                 found[index] = free.remove(at: place)
             }
         }
@@ -120,6 +138,7 @@ struct AutomaticCameras {
                 let isMoved = device.node.path != bindings[index].device.node.path
                 bindings[index].device = device
                 bindings[index].isThere = true
+                bindings[index].source = Self.source(of: device)
                 if !wasThere || isMoved { news.append(.returned(bindings[index])) }
             } else if wasThere {
                 bindings[index].isThere = false
@@ -129,8 +148,17 @@ struct AutomaticCameras {
         return news
     }
 
+    /// True if it cannot be told which camera's a device is that has come to another place: several are gone, or have come.
+    private func isAmbiguous(_ base: String, _ free: [CaptureDevice], _ found: [Int: CaptureDevice]) -> Bool {
+        guard hasTwins(base) else { return false }
+        let lost = bindings.indices.count { found[$0] == nil && bindings[$0].device.identity.base == base }
+        return lost > 1 || free.count { $0.identity.base == base } > 1
+    }
+
+    private static func source(of device: CaptureDevice) -> String { "v4l2:\(device.id)" }
+
     private mutating func bind(_ device: CaptureDevice, _ camera: String, isAdded: Bool) -> Binding {
-        let binding = Binding(camera: camera, device: device, source: "v4l2:\(device.id)", isAdded: isAdded)
+        let binding = Binding(camera: camera, device: device, source: Self.source(of: device), isAdded: isAdded)
         bindings.append(binding)
         memory.remember(device.identity, camera)
         return binding

@@ -130,7 +130,7 @@ final class DeviceKeeper {
         self.scanner.simulation = simulation
         isScanning = false
         let old = devices
-        devices = found
+        devices = automatic.naming(found)
         let isOther = assign()
         if isStarted { tell(old) }
         if isOther, isStarted { onChange() }
@@ -173,6 +173,7 @@ final class DeviceKeeper {
     @discardableResult
     private func assign() -> Bool {
         let memory = automatic.memory
+        let sources = automatic.bindings.map(\.source)
         var isOther = false
         for news in automatic.take(devices, configuration, isWithdrawn: { isWithdrawn($0) }) {
             switch news {
@@ -192,7 +193,8 @@ final class DeviceKeeper {
             }
         }
         if automatic.memory != memory { save() }
-        return isOther
+        // A device that has got a twin is called otherwise, and one that is at another place now may be.
+        return isOther || automatic.bindings.map(\.source) != sources
     }
 
     private func note(_ event: String, _ binding: AutomaticCameras.Binding) {

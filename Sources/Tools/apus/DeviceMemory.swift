@@ -31,6 +31,9 @@ struct DeviceMemory: Equatable {
         (entries.first { $0.identity == identity } ?? entries.first { $0.identity.base == identity.base })?.name
     }
 
+    /// True if several devices had names whose ids differ in their places only.
+    func hasTwins(_ base: String) -> Bool { entries.count { $0.identity.base == base } > 1 }
+
     /// Notes a device's name, which no other has from now on.
     mutating func remember(_ identity: DeviceIdentity, _ name: String) {
         entries.removeAll { $0.name == name || $0.identity == identity }

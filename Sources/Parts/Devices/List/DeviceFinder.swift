@@ -18,18 +18,22 @@ package struct DeviceFinder: Sendable {
         self.simulation = simulation
     }
 
-    /// What `name`, a path or an id, stands for now.
+    /// What a path or an id stands for now.
     ///
-    /// - Throws: `CaptureError` if there is no such device.
-    package func find(_ name: String) throws(CaptureError) -> Found {
+    /// - Throws: `CaptureError` if there is no such device, or if several have the id and none is known to be the one.
+    package func find(_ device: inout NamedDevice) throws(CaptureError) -> Found {
+        let name = device.name
         if name.hasPrefix("/") { return .node(name) }
         if let simulation, simulation.number(of: name) != nil {
             guard let stamp = simulation.stamp(name) else { throw CaptureError("\(name) is not plugged in") }
             return .simulated(id: name, stamp: stamp)
         }
-        let nodes = tree.nodes()
-        guard let node = nodes.first(where: { $0.id == name }) ?? nodes.first(where: { $0.identity.answers(to: name) })
-        else { throw CaptureError("\(name) is not plugged in; apus devices lists what is") }
-        return .node(node.path)
+        return .node(try device.choose(among: tree.nodes()).path)
+    }
+
+    /// Takes note of who else has the id.
+    package func look(for device: inout NamedDevice) {
+        guard !device.name.hasPrefix("/"), simulation?.number(of: device.name) == nil else { return }
+        device.look(at: tree.nodes())
     }
 }
