@@ -94,6 +94,7 @@ final class Run {
     private var session: CaptureSession?
 
     var losses: UInt64 { session?.losses ?? 0 }
+    var failedTries: UInt64 { session?.failedTries ?? 0 }
 
     /// Runs a source until it has given so many frames, or has ended, or the time is up.
     init(_ source: String, frames: Int, atMost limit: Duration = .seconds(10)) throws {

@@ -129,7 +129,7 @@ final class VideoService {
         switch address {
         case .file: return reason
         // A source that waits, as for a signal, is not lost.
-        case .v4l2(let device, _): return session.losses > 0 && File.exists(device) ? reason : nil
+        case .v4l2(let device, _): return session.failedTries > 0 && File.exists(device) ? reason : nil
         case .libcamera: return LibCamera.absence
         case .auto, .stdin, .pattern, .publish, .rtsp: return nil
         }
@@ -219,7 +219,7 @@ final class VideoService {
             jpeg?.sourceChanged(format)
             updateDemand()
         case .lost(let reason):
-            if session?.losses == 0 {
+            if session?.losses == 0, session?.failedTries == 0 {
                 log.info("source awaited", ["source": address, "reason": reason])
             } else {
                 log.warn("source lost", ["source": address, "reason": reason])

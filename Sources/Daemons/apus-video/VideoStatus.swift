@@ -28,6 +28,7 @@ extension VideoService {
         }
         source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
         source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
+        source.append(JSON.Member("failed_tries", JSON(session?.failedTries ?? 0)))
         if let pull = session?.pull {
             source.append(JSON.Member("transport", .string(pull.transport)))
             source.append(JSON.Member("server", JSON(pull.server)))

@@ -70,8 +70,10 @@ package final class CaptureSession {
     package private(set) var state = CaptureState.starting
     /// Frames that the source could not deliver.
     package private(set) var dropped: UInt64 = 0
-    /// How often the source was lost.
+    /// How often the source was lost after it had given frames.
     package private(set) var losses: UInt64 = 0
+    /// How often it did not come when it was tried.
+    package private(set) var failedTries: UInt64 = 0
 
     private let loop: EventLoop
     private var address: SourceAddress
@@ -255,7 +257,7 @@ package final class CaptureSession {
             source = nil
             return change(.ended)
         }
-        losses += 1
+        if case .live = state { losses += 1 } else { failedTries += 1 }
         change(.lost(reason: error.description))
         if let source, source.comesBack { return }
         source = nil

@@ -83,7 +83,7 @@ extension Metric {
         .counter,
         "source_losses_total",
         ["camera"],
-        "How often the source was lost."
+        "How often the source was lost after it had given frames."
     )
     package static let sourceDrops = Metric(
         .counter,
