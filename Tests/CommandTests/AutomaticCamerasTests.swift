@@ -112,7 +112,7 @@ import Testing
         #expect(automatic.bindings.map(\.device.node.path) == ["/dev/video5", "/dev/video4"])
     }
 
-    @Test("a camera whose device gets a twin is called by its place from then on, also without the twin and after a restart")
+    @Test("a camera whose device gets a twin is called by its place from then on, also after a restart")
     func placed() throws {
         var automatic = AutomaticCameras()
         let (_, configuration) = try parse("")
