@@ -55,9 +55,13 @@ struct KernelFiles {
         return bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The names in a directory, sorted.
+    /// The names in a directory, sorted; without those that hold what no name of the kernel's does.
     func list(_ path: String, prefix: String = "", suffix: String = "") -> [String] {
-        Array(names(path).filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }.prefix(Self.maximumNames))
+        let names = names(path)
+            .filter { name in
+                name.hasPrefix(prefix) && name.hasSuffix(suffix) && !name.utf8.contains { $0 <= 0x20 || $0 == 0x7F }
+            }
+        return Array(names.prefix(Self.maximumNames))
     }
 
     private func contents(_ path: String, limit: Int) -> [UInt8]? {
