@@ -70,7 +70,13 @@ let package = Package(
         library("CSysSeccomp", pkgConfig: "libseccomp"),
         .target(name: "CLibCameraAPI", path: "Sources/C/CLibCameraAPI"),
         library("CSysLibCamera", pkgConfig: "libcamera"),
-        .target(name: "CLibCamera", dependencies: ["CLibCameraAPI", "CSysLibCamera"], path: "Sources/C/CLibCamera"),
+        .target(
+            name: "CLibCamera",
+            dependencies: ["CLibCameraAPI", "CSysLibCamera"],
+            path: "Sources/C/CLibCamera",
+            // There is no Swift in it: it must not ask for Swift's library where that is linked into the programs.
+            linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]
+        ),
 
         // MARK: Values: the standard library only
         module("Values", "Bytes"),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# A film as a looping camera, a pipe of JPEGs and one of H.264 as cameras.
+# A film as a looping camera, a pipe of JPEGs and one of H.264 as cameras, and libcamera's.
 
 import os
+import re
 import subprocess
 import time
 import unittest
@@ -124,3 +125,11 @@ class PipeTest(unittest.TestCase):
             for producer in filter(None, [first, second]):
                 producer.kill()
                 producer.wait()
+
+
+class LibCameraTest(unittest.TestCase):
+    def test_the_library_is_loaded_where_the_daemon_may_open_little(self):
+        """Cameras in it are there in the kernel suite only; that there is none is libcamera's own answer."""
+        with Apus(cameras={"cam": "libcamera:"}) as apus:
+            until(lambda: re.search(r'source awaited .*reason="libcamera v[0-9.]+ has no camera"', apus.log(50)), 20,
+                  "libcamera has looked for cameras")

@@ -13,7 +13,14 @@ package enum LibCamera {
     package static let file = "libApusLibCamera.so"
 
     /// Why there are no cameras of libcamera's; nil if there may be.
-    package static var absence: String? { LibCameraDevice.library == nil ? LibCameraDevice.builtWithout : nil }
+    package static var absence: String? {
+        do throws(CaptureError) {
+            _ = try LibCameraDevice.library.get()
+            return nil
+        } catch {
+            return error.description
+        }
+    }
 
     /// Where the library may be: beside the running program, and where the daemons are installed.
     package static var directories: [String] {
@@ -35,8 +42,6 @@ package enum LibCamera {
 @safe package final class LibCameraDevice {
     /// More cameras, formats or controls are not asked for.
     static let listLimit: UInt32 = 128
-    static let builtWithout =
-        "built without libcamera: \(LibCamera.file) is missing, or was compiled where libcamera was not installed"
 
     /// What the library tells; called on one thread.
     package enum Event {
@@ -72,19 +77,25 @@ package enum LibCamera {
     /// The controls' values as they were set last, by id; libcamera does not tell.
     var values: [UInt32: Double] = [:]
 
-    /// The library; nil if it is not there, or was built without libcamera.
-    static let library: apus_libcamera_api? = {
+    /// The library, or why there is none.
+    static let library: Result<apus_libcamera_api, CaptureError> = {
+        var reason = "\(LibCamera.file) is not beside the programs"
         for directory in LibCamera.directories {
+            let path = "\(directory)/\(LibCamera.file)"
+            // Safe: null, or a text that stays until the next call.
+            var problem: UnsafePointer<CChar>?
             // Safe: the call reads a NUL-terminated path, and what it returns is never unloaded.
-            guard let found = unsafe apus_libcamera_load("\(directory)/\(LibCamera.file)") else { continue }
-            return unsafe found.pointee
+            if let found = unsafe apus_libcamera_load(path, &problem) { return .success(unsafe found.pointee) }
+            guard let text = unsafe problem else { continue }
+            reason = "\(path) cannot be used: \(unsafe String(cString: text))"
+            break
         }
-        return nil
+        return .failure(CaptureError("no libcamera: \(reason)"))
     }()
 
     /// Starts libcamera, which looks for cameras; only one of these may be there at a time.
     package init() throws(CaptureError) {
-        guard let library = Self.library else { throw CaptureError(Self.builtWithout) }
+        let library = try Self.library.get()
         var result: Int32 = 0
         // Safe: the call fills in a variable of ours.
         guard let handle = unsafe library.open(&result) else {

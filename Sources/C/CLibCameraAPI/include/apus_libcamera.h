@@ -82,9 +82,9 @@ struct apus_libcamera_api {
     int (*set_control)(struct apus_libcamera *, uint32_t id, double value);
 };
 
-/// Loads the library at `path`: NULL if it is not there, was built without libcamera, or is of another version.
-/// C: dlopen(), dlsym()
-const struct apus_libcamera_api *apus_libcamera_load(const char *path);
+/// Loads the library at `path`; NULL if that cannot be done. Then `problem` says why, a text that stays until the next
+/// call, or is NULL if there is no file of that name. C: dlopen(), dlsym()
+const struct apus_libcamera_api *apus_libcamera_load(const char *path, const char **problem);
 
 /// What the library exports; NULL if it was built without libcamera.
 typedef const struct apus_libcamera_api *(*apus_libcamera_entry_t)(void);
