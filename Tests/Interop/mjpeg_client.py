@@ -3,6 +3,7 @@
 
 import http.client
 import re
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -19,8 +20,13 @@ class Picture:
 class MJPEGClient:
     """Reads a stream in the background until it is closed."""
 
-    def __init__(self, port, path, keep_data=False):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    def __init__(self, port, path, keep_data=False, tls=False):
+        if tls:
+            # The tests' certificates vouch for themselves.
+            context = ssl._create_unverified_context()
+            self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+        else:
+            self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.connection.request("GET", path)
         # The answer lets go of it when the stream ends.
         self.socket = self.connection.sock
