@@ -126,7 +126,7 @@ class Service(unittest.TestCase):
                 self.assertEqual(set(status["Uid"].split()), {user})
                 self.assertEqual({status[f"Cap{kind}"] for kind in ["Inh", "Prm", "Eff", "Bnd", "Amb"]}, {"0" * 16})
                 self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
-        self.assertEqual({"apus", "apus-video", "apus-rtsp", "apus-http"}, set(names.values()))
+        self.assertEqual({"apus", "apus-video", "apus-opener", "apus-rtsp", "apus-http"}, set(names.values()))
         told = run("systemd-analyze", "security", "--no-pager", "apus", check=False).splitlines()[-1]
         print(f"     {told}", flush=True)
         self.assertLess(float(told.split(":")[1].split()[0]), 2.0)
