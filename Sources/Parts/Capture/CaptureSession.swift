@@ -1,67 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // One camera's source, kept alive: started, watched, started again.
 
-package import Bytes
+import Bytes
 package import Config
 package import Devices
-package import Encode
+import Encode
 package import Loop
 import Media
 import System
-
-/// What a session hands over. Everything is called on the loop's thread; spans are lent for the call only.
-package struct CaptureEvents {
-    /// An uncompressed 4:2:0 picture, which the receiver may keep.
-    package var picture: (PictureBuffer, Instant) -> Void
-    /// A coded frame in ring form; a JPEG is whole, or comes with what makes it whole (`UnitInfo.repair`).
-    package var unit: (UnitInfo, Span<UInt8>) -> Void
-    /// A frame of sound in ring form.
-    package var audio: (AudioInfo, Span<UInt8>) -> Void
-    /// The state has changed.
-    package var state: (CaptureState) -> Void
-    /// The source does something unusual, each thing told once: its name and what is made of it.
-    package var note: (String, String) -> Void
-    /// A control of the camera has changed, or its flags have.
-    package var control: (CameraControl) -> Void
-    /// A control's wanted value is not taken: the control's name and why.
-    package var refused: (String, String) -> Void
-    /// Something was done to get frames again: what, and why.
-    package var recovery: (V4L2Recovery, String) -> Void
-
-    package init(
-        picture: @escaping (PictureBuffer, Instant) -> Void,
-        unit: @escaping (UnitInfo, Span<UInt8>) -> Void,
-        audio: @escaping (AudioInfo, Span<UInt8>) -> Void = { _, _ in },
-        state: @escaping (CaptureState) -> Void,
-        note: @escaping (String, String) -> Void = { _, _ in },
-        control: @escaping (CameraControl) -> Void = { _ in },
-        refused: @escaping (String, String) -> Void = { _, _ in },
-        recovery: @escaping (V4L2Recovery, String) -> Void = { _, _ in }
-    ) {
-        self.picture = picture
-        self.unit = unit
-        self.audio = audio
-        self.state = state
-        self.note = note
-        self.control = control
-        self.refused = refused
-        self.recovery = recovery
-    }
-}
-
-/// What sources that can choose should aim for.
-package struct CaptureTarget: Sendable, Equatable {
-    package var size: PictureSize
-    package var frameRate: Int
-    /// Shown in the test pattern.
-    package var name: String
-
-    package init(size: PictureSize = PictureSize(width: 1920, height: 1080), frameRate: Int = 30, name: String) {
-        self.size = size
-        self.frameRate = frameRate
-        self.name = name
-    }
-}
 
 /// Runs a source, and starts it again with growing waits whenever it is lost.
 ///
@@ -78,20 +24,14 @@ package final class CaptureSession {
     private let loop: EventLoop
     private var address: SourceAddress
     private let devices: DeviceFinder
-    private let target: CaptureTarget
     private let events: CaptureEvents
-    private let standardInput: Int32
-    private let ring: (String) -> String
-    private let agent: String
+    private let maker: SourceMaker
     private var source: (any Source)?
     private var backoff = Backoff()
     private var retry: LoopTimer?
     private var timeline = Timeline()
     private var sound = Timeline()
     private var isDiscontinuous = false
-    private let pulled = PullMemory()
-    private let camera: V4L2Memory
-    private let mayResetUSB: Bool
     private let board: ControlBoard
     private var watcher: DeviceWatcher?
     /// The device that the address names, or that `auto` has found; it is the camera's from then on.
@@ -117,15 +57,18 @@ package final class CaptureSession {
     ) {
         self.loop = loop
         self.address = address
-        self.target = target
         self.events = events
         self.devices = devices
-        self.standardInput = standardInput
-        self.ring = ring
-        self.agent = agent
         self.board = board
-        self.mayResetUSB = mayResetUSB
-        camera = V4L2Memory(note: events.note)
+        maker = SourceMaker(
+            loop: loop,
+            target: target,
+            standardInput: standardInput,
+            ring: ring,
+            agent: agent,
+            mayResetUSB: mayResetUSB,
+            note: events.note
+        )
     }
 
     /// Starts the source; if that fails, it is tried again until `stop()`.
@@ -173,7 +116,7 @@ package final class CaptureSession {
     package var pull: PullReport? { (source as? PullSource)?.report }
 
     /// How capturing from a V4L2 camera goes, over all its openings; nil for other sources.
-    package var capture: V4L2Report? { camera.report.mode.isEmpty ? nil : camera.report }
+    package var capture: V4L2Report? { maker.camera.report.mode.isEmpty ? nil : maker.camera.report }
 
     /// True once after each loss: the next frame does not follow the one before.
     package func takeDiscontinuity() -> Bool {
@@ -276,59 +219,19 @@ package final class CaptureSession {
         case .auto:
             // Looked for until one was found: a camera may have been plugged in meanwhile.
             if device == nil { device = firstDevice().map { NamedDevice($0) } }
-            guard device != nil else { return makePattern(nil, nil) }
             return try makeDeviceSource(.init())
         case .v4l2(let name, let request):
             if device == nil { device = NamedDevice(name) }
             return try makeDeviceSource(request)
-        case .libcamera(let camera, let request):
-            return LibCameraSource(
-                loop: loop,
-                wanted: camera,
-                request: request,
-                target: target.size,
-                frameRate: target.frameRate
-            )
-        case .file(let path, let loops): return FileSource(loop: loop, path: path, loops: loops)
-        case .stdin(let codec): return PipeSource(loop: loop, descriptor: standardInput, codec: codec)
-        case .pattern(let size, let frameRate): return makePattern(size, frameRate)
-        case .rtsp(let location):
-            return PullSource(loop: loop, location: location, agent: agent, memory: pulled, note: events.note)
-        case .publish: return PublishSource(loop: loop, video: ring("publish"), audio: ring("publish-audio"))
+        default: return maker.source(address)
         }
     }
 
-    /// The device as it is plugged in now.
+    /// The device as it is plugged in now; the pattern before there was one.
     private func makeDeviceSource(_ request: SourceAddress.V4L2Request) throws(CaptureError) -> any Source {
-        guard let place = try find() else { return makePattern(nil, nil) }
-        switch place {
-        case .node(let path):
-            return V4L2Source(
-                loop: loop,
-                path: path,
-                request: request,
-                target: target,
-                memory: camera,
-                mayResetUSB: mayResetUSB
-            )
-        case .simulated(let id, _):
-            simulated = place
-            return makePattern(request.size, request.frameRate, device: "\(id), a simulated camera")
-        }
-    }
-
-    private func makePattern(
-        _ size: PictureSize?,
-        _ frameRate: Int?,
-        device: String = "test pattern"
-    ) -> PatternSource {
-        PatternSource(
-            loop: loop,
-            size: size ?? target.size,
-            frameRate: frameRate ?? target.frameRate,
-            name: target.name,
-            device: device
-        )
+        guard let place = try find() else { return maker.pattern(nil, nil) }
+        if case .simulated = place { simulated = place }
+        return maker.device(at: place, request)
     }
 }
 
