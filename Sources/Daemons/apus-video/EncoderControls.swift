@@ -17,8 +17,8 @@ extension VideoService {
     /// The settings of the streams that are encoded here.
     var encoderControls: [EncoderControl] {
         var settings: [EncoderControl] = []
-        for stream in video where !stream.isPassing { settings += encoderSettings(stream) }
-        if let jpeg, !jpeg.isPassing {
+        for stream in streams.video where !stream.isPassing { settings += encoderSettings(stream) }
+        if let jpeg = streams.jpeg, !jpeg.isPassing {
             let quality = jpeg.qualityOverride ?? jpeg.configuration.quality
             settings.append(
                 number("jpeg", "quality", "Quality", 1...100, quality, jpeg.configuration.quality, "%") {
@@ -39,15 +39,31 @@ extension VideoService {
                 "bitrate",
                 "Bitrate",
                 16_000...200_000_000,
-                stream.bitrateOverride ?? configuration.bitrate,
+                stream.wishes.bitrateOverride ?? configuration.bitrate,
                 configuration.bitrate,
                 "bit/s"
-            ) { stream.bitrateOverride = $0 },
-            fraction(stream.name, "gop", "Keyframe distance", 0.1...60, stream.gopOverride?.seconds ?? gop, gop, "s") {
-                stream.gopOverride = .milliseconds(Int64($0 * 1000))
+            ) { stream.wishes.bitrateOverride = $0 },
+            fraction(
+                stream.name,
+                "gop",
+                "Keyframe distance",
+                0.1...60,
+                stream.wishes.gopOverride?.seconds ?? gop,
+                gop,
+                "s"
+            ) {
+                stream.wishes.gopOverride = .milliseconds(Int64($0 * 1000))
             },
-            fraction(stream.name, "fps", "Frame rate", 1...240, stream.frameRateOverride?.value ?? rate, rate, "1/s") {
-                stream.frameRateOverride = Rational(UInt32($0 * 1000), 1000)
+            fraction(
+                stream.name,
+                "fps",
+                "Frame rate",
+                1...240,
+                stream.wishes.frameRateOverride?.value ?? rate,
+                rate,
+                "1/s"
+            ) {
+                stream.wishes.frameRateOverride = Rational(UInt32($0 * 1000), 1000)
             },
             EncoderControl(
                 json: [

@@ -144,7 +144,7 @@ final class JPEGStream {
     /// Frames per second that are encoded at most; 0 for all.
     private var rateLimit: Double {
         guard relief.frameRate < 1 else { return configuration.frameRate?.value ?? 0 }
-        let source = sourceRate.value > 0 ? sourceRate : VideoStream.assumedRate
+        let source = sourceRate.value > 0 ? sourceRate : StreamWishes.assumedRate
         let limit = configuration.frameRate ?? source
         return relief.lowered(limit.value < source.value ? limit : source).value
     }

@@ -48,19 +48,19 @@ extension VideoService {
                 let relief = Relief(bitrate: arguments.number("bitrate") ?? 1, frameRate: arguments.number("fps") ?? 1)
                 relieve(relief)
                 // There is nothing to lower of frames that are not coded here.
-                var untouched = video.filter(\.isPassing).map { JSON.string($0.name) }
-                if jpeg?.isPassing == true { untouched.append("jpeg") }
+                var untouched = streams.video.filter(\.isPassing).map { JSON.string($0.name) }
+                if streams.jpeg?.isPassing == true { untouched.append("jpeg") }
                 return ["bitrate": JSON(relief.bitrate), "fps": JSON(relief.frameRate), "untouched": .array(untouched)]
             }
         )
     }
 
     private func relieve(_ relief: Relief) {
-        guard video.contains(where: { $0.relief != relief }) || jpeg.map({ $0.relief != relief }) ?? false else {
-            return
-        }
-        for stream in video { stream.relief = relief }
-        jpeg?.relief = relief
+        let isNew =
+            streams.video.contains { $0.wishes.relief != relief } || streams.jpeg.map { $0.relief != relief } ?? false
+        guard isNew else { return }
+        for stream in streams.video { stream.wishes.relief = relief }
+        streams.jpeg?.relief = relief
         if relief.isAny {
             context.log.warn("encoders are lowered", ["bitrate": relief.bitrate, "fps": relief.frameRate])
         } else {

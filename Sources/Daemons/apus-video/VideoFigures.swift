@@ -35,7 +35,7 @@ extension VideoService {
         if case .live? = session?.state { isLive = true }
         samples.add(.cameraOnline, name, value: isLive ? 1 : 0)
         samples.add(.sourceLosses, name, count: session?.losses ?? 0)
-        samples.add(.sourceDrops, name, count: (session?.dropped ?? 0) + superseded)
+        samples.add(.sourceDrops, name, count: (session?.dropped ?? 0) + newest.superseded)
         if let capture = session?.capture {
             for fault in V4L2Fault.allCases {
                 samples.add(.captureFaults, name, fault.rawValue, count: capture.count(fault))
@@ -44,8 +44,8 @@ extension VideoService {
                 samples.add(.captureRecoveries, name, recovery.rawValue, count: capture.count(recovery))
             }
         }
-        for stream in video { stream.statistics.collect(into: &samples, name, stream.name) }
-        jpeg?.statistics.collect(into: &samples, name, "jpeg")
+        for stream in streams.video { stream.statistics.collect(into: &samples, name, stream.name) }
+        streams.jpeg?.statistics.collect(into: &samples, name, "jpeg")
         return samples
     }
 }

@@ -25,19 +25,13 @@ final class VideoService {
     private let log: Logger
     private(set) var session: CaptureSession?
     let board: ControlBoard
-    private(set) var video: [VideoStream] = []
-    private(set) var jpeg: JPEGStream?
-    private(set) var audio: AudioStream?
+    let streams: CameraStreams
+    /// What is encoded: the source's pictures, or pictures of its frames.
+    let newest: NewestPicture
     private var pictures: PictureService?
     private let slate: Slate
     /// Ends the source of a camera on demand that nobody watches any more.
     private var lingering: LoopTimer?
-    private(set) var decoder = UnitDecoder()
-    /// The newest picture of this turn of the loop: if several come at once, only it is encoded.
-    private var waiting: (picture: PictureBuffer, captured: Instant)?
-    private var waitingImage = WaitingImage()
-    private(set) var superseded: UInt64 = 0
-    private var loggedFailures: UInt64 = 0
 
     /// A camera on demand stays connected for so long after its last viewer.
     private static let linger = Duration.seconds(10)
@@ -58,44 +52,10 @@ final class VideoService {
         } catch {
             throw Failure(.source, "camera \(camera.name): \(error)")
         }
-        guard let selection = EncoderSelection(parsing: camera.encoder.rawValue) else {
-            throw Failure(.usage, "camera \(camera.name): unknown encoder \(camera.encoder.rawValue)")
-        }
         slate = Slate(loop: context.loop, name: camera.name, delay: camera.slateDelay)
         LibraryLog.install()
-        for (name, stream) in [("main", camera.main), ("sub", camera.sub)] {
-            guard let stream else { continue }
-            let writer = try openRing(name, guess(stream), stream.ringSize)
-            let made = VideoStream(name: name, configuration: stream, writer: writer, selection: selection, log: log)
-            writer.onDemandChange = { [unowned self, unowned made] wanted in
-                log.debug("demand", ["stream": name, "wanted": wanted])
-                made.demandChanged(wanted)
-                demandChanged(wanted)
-            }
-            made.onKeyframeRequest = { [unowned self] in session?.requestKeyframe() }
-            video.append(made)
-        }
-        if let stream = camera.jpeg {
-            let description = StreamDescription(
-                video: .jpeg,
-                width: stream.size.map { UInt32($0.width) } ?? 0,
-                height: stream.size.map { UInt32($0.height) } ?? 0,
-                frameRate: stream.frameRate ?? Rational(0)
-            )
-            let writer = try openRing("jpeg", description, stream.ringSize)
-            let made = JPEGStream(configuration: stream, writer: writer, log: log)
-            writer.onDemandChange = { [unowned self, unowned made] wanted in
-                log.debug("demand", ["stream": "jpeg", "wanted": wanted])
-                made.demandChanged(wanted)
-                demandChanged(wanted)
-            }
-            jpeg = made
-        }
-        if let stream = camera.audio {
-            let path = context.runDirectory.ring(camera.name, "audio")
-            audio = AudioStream(configuration: stream, loop: context.loop, path: path, log: log)
-            audio?.onDemandChange = { [unowned self] in updateActivity() }
-        }
+        streams = try CameraStreams(context, camera)
+        newest = NewestPicture(loop: context.loop)
         do throws(SystemError) {
             pictures = try PictureService(context.loop, log, context.runDirectory, camera: camera.name)
         } catch {
@@ -109,6 +69,10 @@ final class VideoService {
             close()
         }
         context.loop.timer(every: .seconds(1)) { [unowned self] in logTroubles() }
+        streams.onDemandChange = { [unowned self] wanted in demandChanged(wanted) }
+        streams.audio?.onDemandChange = { [unowned self] in updateActivity() }
+        streams.onKeyframeRequest = { [unowned self] in session?.requestKeyframe() }
+        newest.onPicture = { [unowned self] picture, captured in encode(picture, captured) }
         slate.onBegin = { [unowned self] in beginSlate() }
         slate.onFrame = { [unowned self] in showSlate() }
         if !camera.isOnDemand { startSource() }
@@ -135,29 +99,6 @@ final class VideoService {
         }
     }
 
-    private func openRing(
-        _ stream: String,
-        _ description: StreamDescription,
-        _ capacity: Int
-    ) throws(Failure) -> RingWriter {
-        let path = context.runDirectory.ring(camera.name, stream)
-        do throws(RingError) {
-            return try RingWriter(loop: context.loop, path: path, description: description, capacity: capacity)
-        } catch {
-            throw Failure(.failure, "cannot open the ring \(path): \(error)")
-        }
-    }
-
-    /// What a stream will probably be; its first keyframe tells.
-    private func guess(_ stream: VideoStreamConfiguration) -> StreamDescription {
-        StreamDescription(
-            video: stream.codec == .h265 ? .h265 : .h264,
-            width: stream.size.map { UInt32($0.width) } ?? 0,
-            height: stream.size.map { UInt32($0.height) } ?? 0,
-            frameRate: stream.frameRate ?? Rational(0)
-        )
-    }
-
     // MARK: The source
 
     private func startSource() {
@@ -165,9 +106,12 @@ final class VideoService {
         if let size = camera.main?.size { target.size = size }
         if let rate = camera.main?.frameRate { target.frameRate = max(1, Int(rate.value.rounded())) }
         let events = CaptureEvents(
-            picture: { [unowned self] picture, captured in took(picture, captured) },
+            picture: { [unowned self] picture, captured in
+                noteDiscontinuity()
+                newest.take(picture, captured)
+            },
             unit: { [unowned self] info, unit in took(info, unit) },
-            audio: { [unowned self] info, frame in audio?.pass(info, frame) },
+            audio: { [unowned self] info, frame in streams.audio?.pass(info, frame) },
             state: { [unowned self] state in changed(state) },
             note: { [unowned self] name, text in
                 log.info("source deviates", ["source": address, "deviation": name, "meaning": text])
@@ -215,8 +159,7 @@ final class VideoService {
                 log.warn("source gives less than asked", ["source": address, "reason": compromise])
             }
             slate.sourceLive()
-            for stream in video { stream.sourceChanged(format) }
-            jpeg?.sourceChanged(format)
+            streams.sourceChanged(format)
             updateDemand()
         case .lost(let reason):
             if session?.losses == 0, session?.failedTries == 0 {
@@ -224,7 +167,7 @@ final class VideoService {
             } else {
                 log.warn("source lost", ["source": address, "reason": reason])
             }
-            audio?.breakContinuity()
+            streams.audio?.breakContinuity()
             slate.sourceLost(reason)
         case .ended:
             endSlate()
@@ -244,9 +187,7 @@ final class VideoService {
     /// Starts the source of a camera on demand with the first viewer, and stops it some time after the last.
     private func updateActivity() {
         guard camera.isOnDemand else { return }
-        let isWanted =
-            video.contains { $0.writer.hasDemand } || jpeg?.writer.hasDemand == true || audio?.hasDemand == true
-        if isWanted {
+        if streams.hasDemand {
             lingering?.cancel()
             lingering = nil
             if session == nil { startSource() }
@@ -260,9 +201,8 @@ final class VideoService {
         session?.stop()
         session = nil
         endSlate()
-        for stream in video { stream.breakContinuity() }
-        jpeg?.breakContinuity()
-        audio?.breakContinuity()
+        streams.breakContinuity()
+        streams.audio?.breakContinuity()
         log.info("source idle", ["source": address])
     }
 
@@ -270,103 +210,48 @@ final class VideoService {
 
     private func beginSlate() {
         log.info("slate shown", ["source": address])
-        for stream in video { stream.beginSlate() }
-        jpeg?.beginSlate()
+        streams.beginSlate()
         showSlate()
     }
 
     private func endSlate() {
-        for stream in video { stream.endSlate() }
-        jpeg?.endSlate()
+        streams.endSlate()
         slate.end()
     }
 
-    /// Puts the slate into each stream that somebody wants, until its source's own frames are there.
+    /// Shows the slate's next frame, and ends it once each stream has its source's own.
     private func showSlate() {
-        let now = Clock.monotonic()
         var isLive = false
         if case .live? = session?.state { isLive = true }
         do throws(EncodeError) {
-            for stream in video where stream.isSlating {
-                if stream.writer.hasDemand {
-                    stream.encodeSlate(try slate.picture(stream.slateSize), captured: now)
-                } else if isLive, !stream.isPassing {
-                    stream.endSlate()
-                }
-            }
-            if let jpeg, jpeg.isSlating {
-                if jpeg.writer.hasDemand {
-                    jpeg.encodeSlate(try slate.picture(jpeg.slateSize), captured: now)
-                } else if isLive, !jpeg.isPassing {
-                    jpeg.endSlate()
-                }
-            }
+            try streams.show(slate, isLive: isLive, at: Clock.monotonic())
         } catch {
             log.error("slate not painted", ["error": error])
         }
-        guard isLive, !video.contains(where: \.isSlating), jpeg?.isSlating != true else { return }
+        guard isLive, !streams.isSlating else { return }
         log.info("slate ended", ["source": address])
         slate.end()
         updateDemand()
     }
 
-    private var wantsPictures: Bool {
-        video.contains(where: \.wantsPictures) || jpeg?.wantsPictures == true
-    }
-
-    private func updateDemand() { session?.wantsPictures = wantsPictures }
-
     // MARK: Frames
 
-    private func took(_ picture: PictureBuffer, _ captured: Instant) {
-        noteDiscontinuity()
-        wait(picture, captured)
-    }
+    private func updateDemand() { session?.wantsPictures = streams.wantsPictures }
 
     private func took(_ info: UnitInfo, _ unit: Span<UInt8>) {
         noteDiscontinuity()
-        for stream in video where stream.isPassing { stream.pass(info, unit) }
-        if info.codec == .jpeg {
-            if jpeg?.isPassing == true { jpeg?.pass(info, unit) }
-            guard wantsPictures else { return }
-            if waitingImage.keep(info, unit) {
-                context.loop.later { [weak self] in self?.decodeWaitingImage() }
-            } else {
-                superseded += 1
-            }
-            return
-        }
-        if let (picture, captured) = decoder.take(info, unit, wanted: wantsPictures) { wait(picture, captured) }
+        streams.pass(info, unit)
+        newest.take(info, unit, wanted: streams.wantsPictures)
     }
 
-    private func decodeWaitingImage() {
-        if let (picture, captured) = waitingImage.decode(by: &decoder) { distribute(picture, captured) }
-    }
-
-    private func wait(_ picture: PictureBuffer, _ captured: Instant) {
-        if waiting == nil {
-            context.loop.later { [weak self] in
-                guard let self, let (picture, captured) = waiting else { return }
-                waiting = nil
-                distribute(picture, captured)
-            }
-        } else {
-            superseded += 1
-        }
-        waiting = (picture, captured)
-    }
-
-    private func distribute(_ picture: PictureBuffer, _ captured: Instant) {
-        for stream in video { stream.encode(picture, captured: captured) }
-        jpeg?.encode(picture, captured: captured)
+    private func encode(_ picture: PictureBuffer, _ captured: Instant) {
+        streams.encode(picture, captured: captured)
         // The first picture only tells the parameter sets: then there may be nothing more to do.
         updateDemand()
     }
 
     private func noteDiscontinuity() {
-        guard session?.takeDiscontinuity() == true else { return }
-        for stream in video { stream.breakContinuity() }
-        jpeg?.breakContinuity()
+        if session?.takeDiscontinuity() == true { streams.breakContinuity() }
     }
 
     // MARK: Control
@@ -376,24 +261,9 @@ final class VideoService {
         guard let changed = new.camera(camera.name), let source = newSource(changed.source),
             changed.encoder == camera.encoder, changed.mayResetUSB == camera.mayResetUSB,
             changed.isOnDemand == camera.isOnDemand, changed.slateDelay == camera.slateDelay,
-            (changed.main == nil) == (camera.main == nil), (changed.sub == nil) == (camera.sub == nil),
-            (changed.jpeg == nil) == (camera.jpeg == nil), changed.audio == camera.audio
+            changed.audio == camera.audio, streams.canTake(changed)
         else { return false }
-        for stream in video {
-            guard let next = stream.name == "main" ? changed.main : changed.sub else { return false }
-            let old = stream.configuration
-            guard next.codec == old.codec, next.size == old.size, next.ringSize == old.ringSize else { return false }
-            if stream.isPassing, next.frameRate != old.frameRate { return false }
-        }
-        if let old = jpeg?.configuration, let next = changed.jpeg {
-            guard next.size == old.size, next.ringSize == old.ringSize, next.frameRate == old.frameRate else {
-                return false
-            }
-        }
-        for stream in video {
-            if let next = stream.name == "main" ? changed.main : changed.sub { stream.reconfigure(next) }
-        }
-        if let next = changed.jpeg { jpeg?.reconfigure(next) }
+        streams.take(changed)
         reconfigureControls(changed.controls)
         if source != address { move(to: source) }
         sourceText = changed.source
@@ -410,16 +280,13 @@ final class VideoService {
     private func move(to source: SourceAddress) {
         log.info("source changed", ["from": address, "to": source])
         address = source
-        guard session?.move(to: source) == true else { return }
-        for stream in video { stream.breakContinuity() }
-        jpeg?.breakContinuity()
+        if session?.move(to: source) == true { streams.breakContinuity() }
     }
 
     private func logTroubles() {
         let (messages, dropped) = LibraryLog.take()
-        if decoder.failures > loggedFailures, let failure = decoder.lastFailure {
-            log.warn("frames not decoded", ["count": decoder.failures - loggedFailures, "error": failure])
-            loggedFailures = decoder.failures
+        if let (count, error) = newest.newFailures() {
+            log.warn("frames not decoded", ["count": count, "error": error])
         }
         for message in messages { log.debug("codec library", ["message": message]) }
         if dropped > 0 { log.debug("codec library messages left out", ["count": dropped]) }
@@ -428,8 +295,6 @@ final class VideoService {
     private func close() {
         session?.stop()
         slate.end()
-        for stream in video { stream.writer.close() }
-        jpeg?.writer.close()
-        audio?.close()
+        streams.close()
     }
 }

@@ -26,7 +26,7 @@ extension VideoService {
         case .starting: source.append(JSON.Member("state", "starting"))
         case nil: source.append(JSON.Member("state", "idle"))
         }
-        source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + superseded)))
+        source.append(JSON.Member("dropped", JSON((session?.dropped ?? 0) + newest.superseded)))
         source.append(JSON.Member("losses", JSON(session?.losses ?? 0)))
         source.append(JSON.Member("failed_tries", JSON(session?.failedTries ?? 0)))
         if let pull = session?.pull {
@@ -39,9 +39,8 @@ extension VideoService {
             source.append(JSON.Member("deviations", .array(pull.deviations.map { .string($0) })))
         }
         if let capture = session?.capture { source.append(JSON.Member("capture", .object(capture.members))) }
-        source.append(JSON.Member("decode_failures", JSON(decoder.failures)))
-        let streams = video.map(\.status) + [jpeg?.status, audio?.status].compactMap(\.self)
-        return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams))]
+        source.append(JSON.Member("decode_failures", JSON(newest.failures)))
+        return [JSON.Member("source", .object(source)), JSON.Member("streams", .array(streams.status))]
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stream of H.264 or H.265: from pictures by an encoder, or from the source untouched; into its ring.
+// A video stream: from pictures by an encoder, or from the source untouched; into its ring.
 
 import Bytes
 import Capture
@@ -15,36 +15,17 @@ import System
 final class VideoStream {
     /// Keyframes that are asked for come no closer than this.
     static let keyframeDistance = Duration.milliseconds(250)
-    /// After no encoder could be opened, it is tried again so much later.
-    static let retryDelay = Duration.seconds(5)
-    /// What is assumed of a source that does not tell its rate.
-    static let assumedRate = Rational(30)
 
     let name: String
     let writer: RingWriter
-    private(set) var configuration: VideoStreamConfiguration
-    /// What was set by control verbs; nil as configured.
-    var bitrateOverride: Int?
-    var gopOverride: Duration?
-    var frameRateOverride: Rational?
-    /// What heat leaves of bitrate and frame rate.
-    var relief = Relief()
+    /// What it is to be encoded as, if it is.
+    var wishes: StreamWishes
 
     private let log: Logger
-    private let selection: EncoderSelection
-    private var encoder: VideoEncoder?
-    private var report: EncoderReport?
-    private var failure: String?
-    private var retryAt = Instant.zero
+    private var encoder: StreamEncoder
     private var passed: Codec?
     private var coded = CodedFormat(.h264)
-    private var sourceRate = Rational(0)
-    private var scaler = Scaler()
-    private var pool = PicturePool()
     private var gate = FrameGate()
-    /// What has turned out to be needed; the machine may ask for more from the start.
-    private var effort = EncoderEffort.normal
-    private var load = EncoderLoad()
     private(set) var statistics = StreamStatistics()
     private var isPrimed = false
     private var isDiscontinuous = false
@@ -66,10 +47,10 @@ final class VideoStream {
         log: Logger
     ) {
         self.name = name
-        self.configuration = configuration
         self.writer = writer
-        self.selection = selection
         self.log = log
+        wishes = StreamWishes(configuration, isSub: name == "sub")
+        encoder = StreamEncoder(stream: name, selection: selection, log: log)
         writer.onKeyframeRequest = { [unowned self] in
             wantsKeyframe = true
             if passed != nil { onKeyframeRequest?() }
@@ -78,24 +59,11 @@ final class VideoStream {
 
     /// Takes note of what the source gives now: whether it can pass untouched, and at which rate.
     func sourceChanged(_ format: CaptureFormat) {
-        sourceRate = format.frameRate
-        passed = nil
-        guard let codec = format.codec, accepts(codec), configuration.frameRate == nil, frameRateOverride == nil else {
-            return
-        }
-        if let wanted = configuration.size, let size = format.size, wanted != size { return }
-        passed = codec
-        encoder = nil
-        if !isSlating { coded = CodedFormat(codec) }
-    }
-
-    private func accepts(_ codec: Codec) -> Bool {
-        guard name == "main" else { return false }
-        return switch configuration.codec {
-        case .auto: codec == .h264 || codec == .h265 || codec == .av1
-        case .h264: codec == .h264
-        case .h265: codec == .h265
-        }
+        wishes.sourceRate = format.frameRate
+        passed = wishes.canPass(format) ? format.codec : nil
+        guard let passed else { return }
+        encoder.close()
+        if !isSlating { coded = CodedFormat(passed) }
     }
 
     /// Frames are missing from here on.
@@ -107,7 +75,7 @@ final class VideoStream {
         slateEncoder.requestKeyframe()
         guard passed == nil else { return }
         isDiscontinuous = statistics.frames > 0
-        encoder?.requestKeyframe()
+        encoder.requestKeyframe()
     }
 
     /// Makes the next frame a keyframe, as soon as one may come.
@@ -119,7 +87,9 @@ final class VideoStream {
     /// True if coded frames go into the ring as they are.
     var isPassing: Bool { passed != nil }
 
-    func reconfigure(_ new: VideoStreamConfiguration) { configuration = new }
+    var configuration: VideoStreamConfiguration { wishes.configuration }
+
+    func reconfigure(_ new: VideoStreamConfiguration) { wishes.configuration = new }
 
     // MARK: Frames
 
@@ -140,37 +110,37 @@ final class VideoStream {
     /// Encodes a picture and publishes it.
     func encode(_ picture: PictureBuffer, captured: Instant) {
         guard wantsPictures else { return }
-        guard gate.admits(captured, rate: rateLimit) else {
+        guard gate.admits(captured, rate: wishes.rateLimit) else {
             statistics.skipped += 1
             return
         }
-        let began = Clock.monotonic()
-        guard began >= retryAt else { return }
+        guard encoder.isDue(at: Clock.monotonic()) else { return }
         do throws(EncodeError) {
-            let settings = settings(for: picture)
-            let encoder = try readyEncoder(settings)
+            let settings = wishes.settings(for: picture)
+            let opened = try encoder.ready(settings)
             if isSlating {
                 endSlate()
-                encoder.requestKeyframe()
+                opened.requestKeyframe()
             }
             let ready = Clock.monotonic()
-            let input = try fit(picture, settings)
+            let input = try encoder.fit(picture, settings)
             if wantsKeyframe, captured - lastKeyframe >= Self.keyframeDistance {
                 wantsKeyframe = false
-                encoder.requestKeyframe()
+                opened.requestKeyframe()
             }
-            try encoder.encode(input, captured: captured) { info, unit in
+            try opened.encode(input, captured: captured) { info, unit in
                 if info.isKeyframe { absorb(unit, info.codec) }
                 // Without readers, a first picture is encoded only to learn the parameter sets.
-                if writer.hasDemand { publish(info, unit) } else { encoder.requestKeyframe() }
+                if writer.hasDemand { publish(info, unit) } else { opened.requestKeyframe() }
                 isPrimed = true
             }
             let spent = Clock.monotonic() - ready
             statistics.encoded(in: spent)
-            adapt(spent, settings.frameRate)
-            failure = nil
+            encoder.succeeded(in: spent, settings.frameRate)
         } catch {
-            fail(error)
+            statistics.failures += 1
+            encoder.failed(error)
+            isDiscontinuous = true
         }
     }
 
@@ -196,7 +166,7 @@ final class VideoStream {
             }
             statistics.failures += 1
             isDiscontinuous = true
-            encoder?.requestKeyframe()
+            encoder.requestKeyframe()
         }
     }
 
@@ -205,8 +175,9 @@ final class VideoStream {
         guard coded.absorb(keyframe, codec) || writer.store.description.configuration != coded.configuration else {
             return
         }
-        let size = encoder.map { (UInt32($0.settings.width), UInt32($0.settings.height)) } ?? (0, 0)
-        let description = coded.description(size: size, rate: encoder?.settings.frameRate ?? sourceRate)
+        let settings = encoder.settings
+        let size = settings.map { (UInt32($0.width), UInt32($0.height)) } ?? (0, 0)
+        let description = coded.description(size: size, rate: settings?.frameRate ?? wishes.sourceRate)
         do throws(RingError) {
             try writer.update(description)
             log.info(
@@ -215,7 +186,7 @@ final class VideoStream {
                     "stream": name, "codec": description.codec.name,
                     "size": "\(description.width)x\(description.height)",
                     "fps": (description.frameRate.value * 100).rounded() / 100,
-                    "from": isSlating ? "slate" : report?.chosen ?? "source",
+                    "from": isSlating ? "slate" : encoder.report?.chosen ?? "source",
                 ]
             )
         } catch {
@@ -260,130 +231,17 @@ final class VideoStream {
             wantsKeyframe = false
             slateEncoder.requestKeyframe()
         }
-        let codec = passed ?? (configuration.codec == .h265 ? .h265 : .h264)
+        let codec = passed ?? wishes.codec
         do throws(EncodeError) {
             try slateEncoder.encode(picture, as: codec, captured: captured) { info, unit in
                 if info.isKeyframe { absorb(unit, info.codec) }
                 publish(info, unit)
             }
-            failure = nil
+            encoder.slateEncoded()
         } catch {
             statistics.failures += 1
-            if failure != error.description { log.error("slate not encoded", ["stream": name, "error": error]) }
-            failure = error.description
+            encoder.slateEncoded(error)
         }
-    }
-
-    // MARK: The encoder
-
-    private var rateLimit: Double {
-        guard relief.frameRate < 1 else { return (frameRateOverride ?? configuration.frameRate)?.value ?? 0 }
-        return frameRate.value
-    }
-
-    /// Frames per second that are encoded.
-    private var frameRate: Rational {
-        let source = sourceRate.value > 0 ? sourceRate : Self.assumedRate
-        let limit = frameRateOverride ?? configuration.frameRate ?? source
-        return relief.lowered(limit.value < source.value ? limit : source)
-    }
-
-    private func settings(for picture: PictureBuffer) -> EncoderSettings {
-        let rate = frameRate
-        let size = size(for: picture)
-        let gop = gopOverride ?? configuration.gop
-        var settings = EncoderSettings(
-            codec: configuration.codec == .h265 ? .h265 : .h264,
-            width: size.width,
-            height: size.height,
-            frameRate: rate,
-            bitrate: relief.lowered(bitrate: bitrateOverride ?? configuration.bitrate),
-            gop: max(1, Int((gop.seconds * rate.value).rounded())),
-            range: picture.range
-        )
-        settings.effort = max(effort, EncoderMachine.present.effort(settings))
-        return settings
-    }
-
-    /// The size as configured; the small picture is never larger than its source, which would cost and show nothing more.
-    private func size(for picture: PictureBuffer) -> PictureSize {
-        let source = PictureSize(width: picture.width & ~1, height: picture.height & ~1)
-        guard let wanted = configuration.size else { return source }
-        guard name == "sub", wanted.width > source.width || wanted.height > source.height else { return wanted }
-        // The source's shape, as large as it goes into both.
-        let scale = min(1, Double(wanted.width) / Double(source.width), Double(wanted.height) / Double(source.height))
-        return PictureSize(
-            width: max(16, Int(Double(source.width) * scale) & ~1),
-            height: max(16, Int(Double(source.height) * scale) & ~1)
-        )
-    }
-
-    private func readyEncoder(_ settings: EncoderSettings) throws(EncodeError) -> VideoEncoder {
-        if let encoder, encoder.settings == settings || encoder.reconfigure(to: settings) { return encoder }
-        let isFirst = encoder == nil
-        encoder = nil
-        let (opened, report) = try selection.open(settings)
-        encoder = opened
-        for refusal in selection.takeRefusals() {
-            log.info("encoder refused", ["encoder": refusal.name, "reason": refusal.reason])
-        }
-        self.report = report
-        log.info(
-            isFirst ? "encoder opened" : "encoder reopened",
-            [
-                "stream": name, "encoder": report.chosen, "size": "\(settings.width)x\(settings.height)",
-                "fps": settings.frameRate.value, "bitrate": settings.bitrate, "gop": settings.gop,
-                "effort": Self.describe(settings.effort, report.kind),
-            ]
-        )
-        return opened
-    }
-
-    /// What a software encoder is told, with the cores that this was chosen for.
-    private static func describe(_ effort: EncoderEffort, _ kind: EncoderKind) -> String {
-        guard kind == .software else { return "hardware" }
-        return "\(effort): \(effort.preset), \(effort.threads) of \(EncoderMachine.present.cores) cores"
-    }
-
-    /// Spends less on each picture if this machine cannot keep up: late pictures are worse than plain ones.
-    private func adapt(_ spent: Duration, _ rate: Rational) {
-        load.add(spent * Int(rate.numerator) / Int(rate.denominator))
-        guard load.isTooHigh, let encoder, encoder.report.kind == .software, encoder.settings.effort < .least else {
-            return
-        }
-        effort = EncoderEffort(rawValue: encoder.settings.effort.rawValue + 1) ?? .least
-        log.warn(
-            "encoder is too slow, and is told to spend less",
-            [
-                "stream": name, "effort": "\(effort)", "load": "\(Int(load.mean * 100))%",
-                "remedy": "a smaller size or fps",
-            ]
-        )
-        load = EncoderLoad()
-    }
-
-    private func fit(_ picture: PictureBuffer, _ settings: EncoderSettings) throws(EncodeError) -> PictureBuffer {
-        if picture.width == settings.width, picture.height == settings.height, picture.format == .yuv420 {
-            return picture
-        }
-        let fitted = try pool.take(width: settings.width, height: settings.height)
-        try scaler.scale(picture, into: fitted)
-        return fitted
-    }
-
-    private func fail(_ error: EncodeError) {
-        statistics.failures += 1
-        if failure != error.description {
-            log.error("encoding failed", ["stream": name, "error": error])
-        }
-        failure = error.description
-        if let report, encoder != nil {
-            selection.refuse(report, because: error.reason)
-        } else {
-            retryAt = Clock.monotonic() + Self.retryDelay
-        }
-        encoder = nil
-        isDiscontinuous = true
     }
 
     // MARK: Status
@@ -399,18 +257,12 @@ final class VideoStream {
             JSON.Member("readers", JSON(writer.readerCount)), JSON.Member("demand", JSON(writer.hasDemand)),
         ]
         if passed == nil {
-            members.append(JSON.Member("bitrate", JSON(bitrateOverride ?? configuration.bitrate)))
-            members.append(JSON.Member("gop", JSON((gopOverride ?? configuration.gop).seconds)))
-            if relief.isAny { members.append(JSON.Member("lowered", relief.json)) }
-            members.append(JSON.Member("encoder", JSON(report?.chosen)))
-            members.append(JSON.Member("effort", .string("\(encoder?.settings.effort ?? effort)")))
-            let refused = report?.refused
-                .map { refusal -> JSON in
-                    ["encoder": .string(refusal.name), "reason": .string(refusal.reason)]
-                }
-            members.append(JSON.Member("refused", .array(refused ?? [])))
+            members.append(JSON.Member("bitrate", JSON(wishes.bitrate)))
+            members.append(JSON.Member("gop", JSON(wishes.gop.seconds)))
+            if wishes.relief.isAny { members.append(JSON.Member("lowered", wishes.relief.json)) }
+            members += encoder.members
         }
-        if let failure { members.append(JSON.Member("error", .string(failure))) }
+        if let failure = encoder.failure { members.append(JSON.Member("error", .string(failure))) }
         return .object(members + statistics.members)
     }
 }

@@ -12,7 +12,7 @@ extension VideoService {
         addControlVerbs()
         addFigureVerbs()
         addReliefVerb()
-        let names = video.map(\.name)
+        let names = streams.video.map(\.name)
         guard !names.isEmpty else { return }
         let stream = Argument("stream", .choice(names), "Which stream.")
         add(
@@ -20,14 +20,14 @@ extension VideoService {
             "Sets a stream's bitrate until the daemon ends.",
             stream,
             Argument("value", .integer(16_000...200_000_000), "Bits per second.")
-        ) { stream, arguments in stream.bitrateOverride = arguments.integer("value") }
+        ) { stream, arguments in stream.wishes.bitrateOverride = arguments.integer("value") }
         add(
             "set-gop",
             "Sets the time from one keyframe to the next until the daemon ends.",
             stream,
             Argument("value", .number(0.1...60), "Seconds.")
         ) { stream, arguments in
-            stream.gopOverride = arguments.number("value").map { .milliseconds(Int64($0 * 1000)) }
+            stream.wishes.gopOverride = arguments.number("value").map { .milliseconds(Int64($0 * 1000)) }
         }
         add(
             "set-fps",
@@ -35,18 +35,18 @@ extension VideoService {
             stream,
             Argument("value", .number(1...240), "Frames per second.")
         ) { stream, arguments in
-            stream.frameRateOverride = arguments.number("value").map { Rational(UInt32($0 * 1000), 1000) }
+            stream.wishes.frameRateOverride = arguments.number("value").map { Rational(UInt32($0 * 1000), 1000) }
         }
         add("request-idr", "Makes a stream's next frame a keyframe.", stream, nil) { stream, _ in
             stream.requestKeyframe()
         }
-        if jpeg != nil {
+        if streams.jpeg != nil {
             let quality = Argument("value", .integer(1...100), "1 is smallest, 100 is best.")
             context.control.commands.add(
                 Verb("set-quality", "Sets the JPEG stream's quality until the daemon ends.", [quality]) {
                     [unowned self] arguments in
-                    jpeg?.qualityOverride = arguments.integer("value")
-                    return jpeg?.status ?? [:]
+                    streams.jpeg?.qualityOverride = arguments.integer("value")
+                    return streams.jpeg?.status ?? [:]
                 }
             )
         }
@@ -62,7 +62,9 @@ extension VideoService {
         context.control.commands.add(
             Verb(verb, documentation, [stream] + (value.map { [$0] } ?? [])) {
                 [unowned self] arguments throws(ControlError) in
-                guard let stream = video.first(where: { $0.name == arguments.text("stream") }) else { return [:] }
+                guard let stream = streams.video.first(where: { $0.name == arguments.text("stream") }) else {
+                    return [:]
+                }
                 guard !stream.isPassing else {
                     throw ControlError(
                         .failed,
