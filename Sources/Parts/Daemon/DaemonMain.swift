@@ -65,6 +65,7 @@ package enum DaemonMain {
             let service = try setUp(context)
             try context.run()
             extendLifetime(service)
+            DeviceOpener.stop()
             context.log.debug("stopped")
             Process.exit(ExitCode.success.rawValue)
         } catch let failure as Failure {

@@ -18,10 +18,13 @@ package enum DeviceOpener {
     package static let maximumPath = 255
     /// So long an answer is waited for; a driver may take its time to wake its device.
     package static let patience = Duration.seconds(3)
+    /// So long the helper's end is waited for.
+    private static let farewell = Duration.milliseconds(200)
 
     private struct Connection {
-        /// -1: there is no helper. Never closed.
+        /// -1: there is no helper.
         var socket: Int32 = -1
+        var pid: Int32 = 0
         /// Of the last question; what answers an older one comes too late.
         var number: UInt8 = 0
     }
@@ -43,7 +46,24 @@ package enum DeviceOpener {
             serve(STDIN_FILENO)
         }
         let socket = pair.takeFirst().release()
-        connection.withLock { $0.socket = socket }
+        connection.withLock { connection in
+            connection.socket = socket
+            connection.pid = pid
+        }
+    }
+
+    /// Ends the helper in order, so that it is gone when this process is; one that hangs in a driver is left to the kernel.
+    package static func stop() {
+        let (socket, pid) = connection.withLock { connection in
+            defer { connection = Connection() }
+            return (connection.socket, connection.pid)
+        }
+        guard socket >= 0 else { return }
+        _ = FileDescriptor(owning: socket)
+        guard let handle = try? Process.watch(pid), (try? waitUntilReady(handle.raw, timeout: farewell)) == true else {
+            return
+        }
+        _ = try? Process.reap(pid)
     }
 
     /// The connection to the helper, for a loop that watches for its end; nil without one.
