@@ -36,6 +36,21 @@ struct MachineWatchTests {
         #expect(watch.warnings.isEmpty)
     }
 
+    @Test("sensors that do not answer are told once, and once when they do again")
+    func silence() {
+        var watch = MachineWatch()
+        _ = heat(&watch, 0, 90)
+        let now = Instant.zero + .seconds(20)
+
+        #expect(watch.noteSilence(of: 15, limit: 15, at: now).isEmpty)
+        #expect(watch.noteSilence(of: 16, limit: 15, at: now).map(\.warning.kind) == [.sensorsSilent])
+        #expect(watch.noteSilence(of: 21, limit: 15, at: now).isEmpty)
+        #expect(watch.warnings.map(\.kind) == [.hot, .sensorsSilent])
+        let told = "the machine has not been read for 21 s: a sensor does not answer (limit 15 s)"
+        #expect(watch.warnings.last?.text == told)
+        #expect(heat(&watch, 40, 90) == ["sensors-silent over"])
+    }
+
     @Test("what is gone warns no more")
     func gone() {
         var watch = MachineWatch()

@@ -172,6 +172,24 @@ extension Metric {
         ["cpu"],
         "Time that a processor of this machine was busy."
     )
+    package static let systemLoad = Metric(
+        .gauge,
+        "system_load",
+        [],
+        "Processes that ran or wanted to, as a mean of the last minute."
+    )
+    package static let systemUnderVoltage = Metric(
+        .gauge,
+        "system_under_voltage_since_boot",
+        [],
+        "Whether a Raspberry Pi's power supply has been too weak since its start: 1, else 0."
+    )
+    package static let systemSpare = Metric(
+        .gauge,
+        "system_storage_spare",
+        ["device"],
+        "What an eMMC or UFS says of its spare blocks: 1 normal, 2 most are used, 3 next to none are left."
+    )
     package static let systemMemory = Metric(
         .gauge,
         "system_memory_bytes",
@@ -252,7 +270,8 @@ extension Metric {
         sourceDrops, captureFaults, captureRecoveries, streamFrames, streamKeyframes, streamBytes, streamSkips,
         streamFailures, encodeTime, viewers,
         sentFrames, sentBytes, droppedFrames, ringLag, joinTime, viewerLatency, systemProcessorTime, systemMemory,
-        systemTemperature, systemFan, systemFanPower, systemThrottled, systemDisk, systemWritten,
-        systemDiscarded, systemLifetimeWritten, systemWear, systemNetwork, systemWarning, thermalShare,
+        systemLoad, systemTemperature, systemFan, systemFanPower, systemThrottled, systemUnderVoltage, systemDisk,
+        systemWritten,
+        systemDiscarded, systemLifetimeWritten, systemWear, systemSpare, systemNetwork, systemWarning, thermalShare,
     ]
 }

@@ -33,12 +33,13 @@ package struct MachineWarning: Sendable, Equatable {
         case memoryLow = "memory-low"
         case diskLow = "disk-low"
         case wornOut = "worn-out"
+        case sensorsSilent = "sensors-silent"
     }
 
     package var kind: Kind
     /// What it is about: a sensor, a path, a device; empty where there is one only.
     package var subject: String
-    /// °C, or a part of 1; nil for what is so or not.
+    /// °C, seconds, or a part of 1; nil for what is so or not.
     package var value: Double?
     package var limit: Double?
     /// When the limit was passed.
@@ -57,6 +58,8 @@ package struct MachineWarning: Sendable, Equatable {
         case .memoryLow: "\(Self.tenths(value * 100)) % of memory is left (limit \(Self.tenths(limit * 100)) %)"
         case .diskLow:
             "\(Self.tenths(value * 100)) % of the disk is left at \(subject) (limit \(Self.tenths(limit * 100)) %)"
+        case .sensorsSilent:
+            "the machine has not been read for \(Self.tenths(value)) s: a sensor does not answer (limit \(Self.tenths(limit)) s)"
         case .wornOut: "\(subject) says that it is worn out: up to \(Self.tenths(value * 100)) % of its life is over"
         }
     }
@@ -147,6 +150,18 @@ package struct MachineWatch: Sendable {
             .sorted { ($0.element.since, $0.offset) < ($1.element.since, $1.offset) }
             .map(\.element)
         return crossings
+    }
+
+    /// Notes that nothing could be read for longer than `limit`; the next reading ends it.
+    package mutating func noteSilence(of seconds: Double, limit: Double, at now: Instant) -> [Crossing] {
+        guard seconds > limit else { return [] }
+        if let index = warnings.firstIndex(where: { $0.kind == .sensorsSilent }) {
+            warnings[index].value = seconds
+            return []
+        }
+        let warning = MachineWarning(kind: .sensorsSilent, subject: "", value: seconds, limit: limit, since: now)
+        warnings.append(warning)
+        return [Crossing(warning: warning, isOver: false)]
     }
 
     private static func isSame(_ left: MachineWarning, _ right: MachineWarning) -> Bool {

@@ -33,6 +33,7 @@ extension SystemSample {
         for processor in reading.processors {
             samples.add(.systemProcessorTime, processor.name, value: processor.busy)
         }
+        if let load = reading.load { samples.add(.systemLoad, value: load) }
         if reading.memoryTotal > 0 {
             samples.add(.systemMemory, "total", count: reading.memoryTotal)
             samples.add(.systemMemory, "available", count: reading.memoryAvailable)
@@ -48,6 +49,8 @@ extension SystemSample {
             for (name, bit) in Throttling.reasons {
                 samples.add(.systemThrottled, name, value: throttling.contains(bit) ? 1 : 0)
             }
+            let hadLittle = !throttling.isDisjoint(with: [.underVoltage, .hadUnderVoltage])
+            samples.add(.systemUnderVoltage, value: hadLittle ? 1 : 0)
         }
         for disk in reading.disks {
             samples.add(.systemDisk, disk.path, "total", count: disk.total)
@@ -60,6 +63,7 @@ extension SystemSample {
                 samples.add(.systemLifetimeWritten, device.device, count: lifetime)
             }
             if let wear = device.wear { samples.add(.systemWear, device.device, value: wear) }
+            if let spare = device.spare { samples.add(.systemSpare, device.device, value: Double(spare.rawValue)) }
         }
         for interface in reading.interfaces {
             samples.add(.systemNetwork, interface.name, "received", count: interface.received)

@@ -15,6 +15,8 @@ import Telemetry
 final class Machine {
     /// Names another place than the machine's own files to read; for tests, which have no machine that is hot.
     static let rootVariable = "APUS_MACHINE_ROOT"
+    /// How long reading may take before a warning, at the least.
+    private static let patience = Duration.seconds(10)
 
     private let loop: EventLoop
     private let log: Logger
@@ -23,7 +25,8 @@ final class Machine {
     private let telemetry: Telemetry
     /// Sensors behind slow buses are not waited for on the loop's thread.
     private let queue: BackgroundQueue
-    private var isReading = false
+    /// Since when the machine is being read; nil while it is not.
+    private var readingSince: Instant?
     private var timer: LoopTimer?
     private var interval = Duration.zero
     private var watch = MachineWatch()
@@ -114,15 +117,20 @@ final class Machine {
     // MARK: Looking
 
     private func read() {
-        guard !isReading, !telemetry.isFresh(at: loop.now) else { return }
-        isReading = queue.run(telemetry.reading) { [unowned self] reading in
-            isReading = false
+        if let readingSince {
+            let limit = max(interval * 3, Self.patience).seconds
+            return tell(watch.noteSilence(of: (loop.now - readingSince).seconds, limit: limit, at: loop.now))
+        }
+        guard !telemetry.isFresh(at: loop.now) else { return }
+        let isTaken = queue.run(telemetry.reading) { [unowned self] reading in
+            readingSince = nil
             look(telemetry.take(reading, at: loop.now).reading)
         }
+        if isTaken { readingSince = loop.now }
     }
 
-    private func look(_ reading: SystemReading) {
-        for crossing in watch.look(reading, at: loop.now) {
+    private func tell(_ crossings: [MachineWatch.Crossing]) {
+        for crossing in crossings {
             let warning = crossing.warning
             if crossing.isOver {
                 log.info("limit not passed any more", ["name": warning.kind.rawValue, "subject": warning.subject])
@@ -131,6 +139,10 @@ final class Machine {
             }
             control.emit("threshold", warning.members + [JSON.Member("active", .boolean(!crossing.isOver))])
         }
+    }
+
+    private func look(_ reading: SystemReading) {
+        tell(watch.look(reading, at: loop.now))
         let celsius = reading.processorTemperature?.celsius
         if governor.look(celsius, at: loop.now) { announce(celsius) }
         // Who did not answer is told again.

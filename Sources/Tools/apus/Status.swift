@@ -68,9 +68,14 @@ enum Status {
     private static func machine(_ instance: Instance) -> String {
         guard let machine = try? Instance.request("supervisor", "machine", [], instance.runDirectory) else { return "" }
         var parts: [String] = []
+        if let usage = machine["cpu"]?.number {
+            let cores = machine["cpus"]?.elements.compactMap { $0["usage"]?.number } ?? []
+            let each = cores.count > 1 ? " (\(cores.prefix(16).map(percent).joined(separator: ", ")))" : ""
+            parts.append("processors \(percent(usage)) %\(each)")
+        }
         let sensors = machine["temperatures"]?.elements.compactMap { $0["celsius"]?.number } ?? []
         if let hottest = sensors.max() { parts.append("\(Format.tenths(hottest)) °C") }
-        if let fan = machine["fans"]?.elements.first?["rpm"]?.integer { parts.append("fan \(fan) rpm") }
+        parts += (machine["fans"]?.elements ?? []).compactMap { $0["rpm"]?.integer.map { "fan \($0) rpm" } }
         if let load = machine["load"]?.number { parts.append("load \(Format.tenths(load))") }
         if let disk = machine["disks"]?.elements.first, let free = disk["free"]?.integer {
             parts.append("disk \(Format.bytes(free)) of \(Format.bytes(disk["total"]?.integer ?? 0)) free")
@@ -80,12 +85,23 @@ enum Status {
             let available = machine["memory"]?["available"]?.integer ?? 0
             parts.append("memory \(Format.bytes(available)) of \(Format.bytes(total)) free")
         }
+        let network = machine["network"]?.elements ?? []
+        if !network.isEmpty {
+            let sums = ["receive_rate", "send_rate"]
+                .map { key in
+                    Format.bytes(Int(network.compactMap { $0[key]?.number }.reduce(0, +)))
+                }
+            parts.append("network \(sums[0])/s in, \(sums[1])/s out")
+        }
         var text = parts.isEmpty ? "" : "\nmachine  \(parts.joined(separator: ", "))\n"
         for warning in machine["warnings"]?.elements ?? [] {
             text += "warning  \(warning["message"]?.string ?? "")\n"
         }
         return text + thermal(machine["thermal"])
     }
+
+    /// A part of 1 as a whole number of hundredths.
+    private static func percent(_ part: Double) -> String { "\(Int((part * 100).rounded()))" }
 
     /// How worn a device is. A card that does not say so does by what was written to it; disks that say neither are left out.
     private static func wear(_ device: JSON) -> String? {
@@ -94,7 +110,8 @@ enum Status {
         guard ["SD", "MMC"].contains(device["kind"]?.string), let written = device["written"]?.integer else {
             return nil
         }
-        let amount = "\(Format.bytes(written)) written since the start"
+        let rate = device["write_rate"]?.number.map { ", \(Format.bytes(Int($0)))/s" } ?? ""
+        let amount = "\(Format.bytes(written)) written since the start\(rate)"
         guard let lifetime = device["lifetime_written"]?.integer else { return "\(name) wear unknown (\(amount))" }
         return "\(name) wear unknown (\(amount), \(Format.bytes(lifetime)) in its file systems' life)"
     }

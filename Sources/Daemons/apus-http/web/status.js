@@ -63,15 +63,17 @@ export class StatusView {
     this.warnings.replaceChildren(...warnings.map((text) => h('li', {}, text)));
     const used = memory.total - memory.available;
     const hottest = temperatures.reduce((most, zone) => (most && most.celsius >= zone.celsius ? most : zone), undefined);
+    const cores = (system.cpus ?? []).map((core) => core.usage).filter(Number.isFinite);
+    const busy = cores.length > 1 && cores.length <= 16 ? `cores ${cores.map((part) => Math.round(part * 100)).join(', ')} %` : `${system.cpus?.length ?? 1} cores`;
     const sum = (key) => network.filter((one) => one.interface !== 'lo').reduce((total, one) => total + (one[key] ?? 0), 0);
     const tile = (label, value, note, part) => h('div', {}, h('dt', {}, label), h('dd', {}, value),
       part !== undefined && Number.isFinite(part) && h('dd.meter', {}, meter(label, part)), note && h('dd.note', {}, note));
     const tiles = [
       tile('Processor', Number.isFinite(system.cpu) ? `${Math.round(system.cpu * 100)} %` : '–',
-        Number.isFinite(system.load) ? `load ${system.load.toFixed(2)}, ${system.cpus?.length ?? 1} cores` : '', system.cpu),
+        Number.isFinite(system.load) ? `load ${system.load.toFixed(2)}, ${busy}` : '', system.cpu),
       tile('Memory', size(used), `of ${size(memory.total)}`, used / memory.total),
       hottest && tile('Temperature', `${Math.round(hottest.celsius)} °C`, hottest.zone, hottest.celsius / 100),
-      ...fans.slice(0, 1).map((fan) => tile('Fan', `${fan.rpm} rpm`, fan.name, fan.power ?? undefined)),
+      ...fans.map((fan) => tile('Fan', `${fan.rpm} rpm`, fan.name, fan.power ?? undefined)),
       ...disks.slice(0, 1).map((disk) => tile('Disk', `${size(disk.free)} free`, `of ${size(disk.total)}, ${disk.path}`, 1 - disk.free / disk.total)),
       ...storage.filter((device) => Number.isFinite(device.wear) || /^(SD|MMC)$/.test(device.kind)).slice(0, 1)
         .map((device) => tile('Wear', Number.isFinite(device.wear) ? `≤ ${Math.round(device.wear * 100)} %` : 'unknown',
