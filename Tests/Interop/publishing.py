@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 from . import clients, settings
+from .apus import until
 
 RATE = 25
 # Pitch of the beep, in Hz.
@@ -141,6 +142,10 @@ class Watched:
         return [later - time - 0.01 for time, later in zip(times, times[1:]) if abs(later - time - 0.01) > 0.005]
 
 
+def is_written(path):
+    return path.exists() and path.stat().st_size > 0
+
+
 def onsets(values, threshold):
     """When values rise above a threshold."""
     return [
@@ -164,8 +169,9 @@ def watch(url, folder, seconds, options=("-rtsp_transport", "tcp"), sound=True):
     """Decodes a stream with ffmpeg for some time, and returns a `Watched`."""
     program = settings.need("ffmpeg", "ffmpeg")
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pictures").unlink(missing_ok=True)
     command = [program, "-v", "error", *options, "-i", url, "-map", "0:v", "-fps_mode", "passthrough"]
-    command += ["-enc_time_base", "-1", "-vf", f"signalstats,metadata=mode=print:file={folder}/pictures"]
+    command += ["-enc_time_base", "-1", "-vf", f"signalstats,metadata=mode=print:direct=1:file={folder}/pictures"]
     command += ["-f", "null", "-"]
     if sound:
         # None of these makes up samples where some are missing.
@@ -178,13 +184,14 @@ def watch(url, folder, seconds, options=("-rtsp_transport", "tcp"), sound=True):
             [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
         )
         try:
-            # Joining and probing take their time, too.
-            viewer.wait(seconds + 1)
+            # Joining and probing take their time, which is not watched.
+            until(lambda: is_written(folder / "pictures") or viewer.poll() is not None, clients.GRACE, "a first picture")
+            viewer.wait(seconds)
         except subprocess.TimeoutExpired:
-            try:
-                viewer.communicate(b"q", timeout=clients.GRACE)
-            finally:
-                viewer.kill()
+            viewer.communicate(b"q", timeout=clients.GRACE)
+        finally:
+            viewer.kill()
+            viewer.wait()
     errors = (folder / "errors").read_text(errors="replace")
     clients.expect_silence("ffmpeg", errors)
     if viewer.returncode != 0:

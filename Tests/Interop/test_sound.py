@@ -5,22 +5,22 @@ import os
 import pathlib
 import re
 import statistics
-import subprocess
 import tempfile
 import time
 
 from . import clients, publishing, settings
 from .apus import Apus, until
 from .case import SharedSuite
+from .test_pull import PYTHON
 
+# They begin with what takes the stream's packets.
 GSTREAMER_DECODERS = {
-    "aac": ["rtpmp4gdepay", "!", "avdec_aac"],
-    "opus": ["rtpopusdepay", "!", "avdec_opus"],
-    "pcmu": ["rtppcmudepay", "!", "mulawdec"],
-    "pcma": ["rtppcmadepay", "!", "alawdec"],
-    "l16": ["rtpL16depay"],
+    "aac": "rtpmp4gdepay name=audio ! avdec_aac",
+    "opus": "rtpopusdepay name=audio ! avdec_opus",
+    "pcmu": "rtppcmudepay name=audio ! mulawdec",
+    "pcma": "rtppcmadepay name=audio ! alawdec",
+    "l16": "rtpL16depay name=audio",
 }
-RTP_NAMES = {"aac": "MPEG4-GENERIC", "opus": "OPUS", "pcmu": "PCMU", "pcma": "PCMA", "l16": "L16"}
 
 
 class SoundTest(SharedSuite):
@@ -68,29 +68,13 @@ class SoundTest(SharedSuite):
         self.assertLess(max(map(abs, offsets)), 60)
 
     def gstreamer(self, coding):
-        program = settings.need("gst-launch-1.0", "gstreamer1.0-tools")
         seconds = settings.SECONDS - 1
         path = self.folder / f"{coding}.raw"
-        command = [program, "-q", "rtspsrc", "name=server", f"location={self.apus.rtsp(coding)}", "protocols=tcp"]
-        command += ["latency=200"]
-        # Without anybody for the picture, rtspsrc fails if that comes before the first sound.
-        command += ["server.", "!", "application/x-rtp,media=video", "!", "fakesink", "async=false", "sync=false"]
-        command += ["server.", "!"]
-        command += [f"application/x-rtp,media=audio,encoding-name={RTP_NAMES[coding]}", "!"]
-        command += [*GSTREAMER_DECODERS[coding], "!", "audioconvert", "!", "audioresample", "!"]
-        command += ["audio/x-raw,format=S16LE,rate=16000,channels=1", "!", "filesink", f"location={path}"]
-        # What it has not written when it is ended counts as not heard: by itself it writes 64 kB at a time, two seconds.
-        command += ["buffer-mode=unbuffered"]
+        script = pathlib.Path(__file__).with_name("gst_listener.py")
+        command = [PYTHON, script, self.apus.rtsp(coding), GSTREAMER_DECODERS[coding], path, seconds + 1]
         environment = {**os.environ, "GST_DEBUG": "1", "GST_DEBUG_NO_COLOR": "1"}
-        listener = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-        )
-        try:
-            _, errors = listener.communicate(timeout=seconds + 1)
-        except subprocess.TimeoutExpired:
-            listener.terminate()
-            _, errors = listener.communicate(timeout=10)
-        errors = "\n".join(line for line in errors.decode().splitlines() if re.search("ERROR", line))
+        _, errors = clients.run(command, seconds + clients.GRACE, env=environment)
+        errors = "\n".join(line for line in errors.splitlines() if re.search("ERROR", line))
         clients.expect_silence("GStreamer", errors)
         samples = memoryview(path.read_bytes()).cast("h")
         self.assertGreater(len(samples) / 16_000, seconds * 0.4)
