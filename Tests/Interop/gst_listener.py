@@ -37,5 +37,6 @@ pipeline.set_state(Gst.State.PLAYING)
 ending = Gst.MessageType.ERROR | Gst.MessageType.EOS
 message = pipeline.get_bus().timed_pop_filtered(int(float(seconds) * Gst.SECOND), ending)
 if message is not None:
-    print(f"ERROR: {message.parse_error() if message.type == Gst.MessageType.ERROR else 'the stream ended'}", file=sys.stderr)
+    reason = message.parse_error() if message.type == Gst.MessageType.ERROR else "the stream ended"
+    print(f"ERROR: {reason}", file=sys.stderr)
 pipeline.set_state(Gst.State.NULL)

@@ -185,7 +185,7 @@ def watch(url, folder, seconds, options=("-rtsp_transport", "tcp"), sound=True):
         )
         try:
             # Joining and probing take their time, which is not watched.
-            until(lambda: is_written(folder / "pictures") or viewer.poll() is not None, clients.GRACE, "a first picture")
+            until(lambda: is_written(folder / "pictures") or viewer.poll() is not None, clients.GRACE, "a picture")
             viewer.wait(seconds)
         except subprocess.TimeoutExpired:
             viewer.communicate(b"q", timeout=clients.GRACE)

@@ -81,7 +81,6 @@ class StampTest(SharedSuite):
             with self.subTest(path):
                 self.each(list(players), lambda name: players[name](self.apus.rtsp(path), codec))
 
-    @together
     def test_each_frame_has_its_own_time(self):
         began = time.time()
 

@@ -74,8 +74,9 @@ def begin_all(first, word):
 
 def marked(first, word):
     """New instances of the tests that carry this mark and may run now."""
-    for kind in vars(sys.modules[type(first).__module__]).values():
-        if not (isinstance(kind, type) and issubclass(kind, unittest.TestCase)) or kind.__module__ != type(first).__module__:
+    module = type(first).__module__
+    for kind in vars(sys.modules[module]).values():
+        if not (isinstance(kind, type) and issubclass(kind, unittest.TestCase)) or kind.__module__ != module:
             continue
         if kind is not type(first) and has_fixture(kind):
             continue
