@@ -132,6 +132,24 @@ import Testing
         run.stop()
     }
 
+    @Test("frames that come through a pipe in one piece have instants that rise all the same")
+    func burst() throws {
+        let options = ["-tune", "zerolatency", "-g", "8", "-crf", "40", "-f", "h264"]
+        let stream = try File.contents(try Clip.make("burst.h264", options, frames: 8))
+        let fifo = try Clip.fifo("burst.fifo")
+        let reader = try File.open(fifo, .read, nonBlocking: true)
+        let run = Run.collecting(pipe: reader.raw, codec: .h264)
+        let writer = try File.open(fifo, .readWrite, nonBlocking: true)
+        try writeAll(writer.raw, stream.span)
+
+        // The last one waits for what follows it.
+        try run.turn { run.units.count >= 7 }
+
+        let instants = run.units.map(\.info.captured)
+        #expect(zip(instants, instants.dropFirst()).allSatisfy { $1 - $0 >= Timeline.resolution }, "\(instants)")
+        run.stop()
+    }
+
     /// The coded slices of a stream: what passing through must not change.
     private static func slices(_ stream: [UInt8]) -> [[UInt8]] {
         var result: [[UInt8]] = []

@@ -161,11 +161,13 @@ package final class CaptureSession {
         }
         self.source = source
         source.wantsPictures = wantsPictures
+        let isInOrder = source.isInOrder
         let output = SourceOutput(
             picture: { [unowned self] picture, captured in events.picture(picture, timeline.place(captured)) },
             unit: { [unowned self] info, bytes in
                 var info = info
-                info.captured = timeline.place(info.captured, mayGoBack: !info.isKeyframe && !info.codec.isIntraOnly)
+                let mayGoBack = !isInOrder && !info.isKeyframe && !info.codec.isIntraOnly
+                info.captured = timeline.place(info.captured, mayGoBack: mayGoBack)
                 events.unit(info, bytes)
             },
             audio: { [unowned self] info, bytes in

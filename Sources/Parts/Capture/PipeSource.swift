@@ -35,6 +35,8 @@ final class PipeSource: Source {
     var wantsPictures = true
     /// A named pipe may get a new producer.
     let comesBack = true
+    /// Instants are those of arrivals.
+    let isInOrder = true
 
     init(loop: EventLoop, descriptor: Int32, codec: Codec) {
         self.loop = loop

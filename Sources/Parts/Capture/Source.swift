@@ -113,11 +113,15 @@ protocol Source: AnyObject {
     /// True if it goes on by itself after it has stopped with an error.
     var comesBack: Bool { get }
 
+    /// True if no frame comes after one that was taken later: then an instant that goes back is an estimate that missed.
+    var isInOrder: Bool { get }
+
     /// Asks who codes the frames for a keyframe soon, if that can be asked.
     func requestKeyframe()
 }
 
 extension Source {
     var comesBack: Bool { false }
+    var isInOrder: Bool { false }
     func requestKeyframe() {}
 }
