@@ -52,6 +52,28 @@ private final class FakeCamera: ControlledSource {
 }
 
 @Suite("camera controls") struct ControlTests {
+    @Test("an entry of a menu that has more than are listed is named by its number")
+    func longMenu() throws {
+        let listed = (0..<512).map { CameraControl.Choice(Int64($0), "Entry \($0)") }
+        let long = CameraControl(
+            id: 1,
+            name: "mode",
+            title: "Mode",
+            group: "",
+            kind: .menu,
+            maximum: 599,
+            choices: listed
+        )
+        var short = long
+        short.maximum = 511
+
+        #expect(try long.value(of: "598") == .number(598) && long.value(of: "Entry 7") == .number(7))
+        #expect(throws: ControlRefusal(.value, "mode must be an entry's number from 0 to 599, not \"600\"")) {
+            try long.value(of: "600")
+        }
+        #expect(!short.hasMoreChoices && (try? short.value(of: "512")) == nil)
+    }
+
     @Test("switches are set before what they make active, and all again for the next device")
     func order() throws {
         let board = ControlBoard(configured: try #require(ControlList(parsing: "gain=7, auto_gain=off")))

@@ -161,6 +161,62 @@ class APITest(SharedSuite):
         self.assertEqual((replaced["brightness"], replaced["contrast"]), (0, 120))
         self.assertNotEqual(replaced["main.bitrate"], 700_000)
 
+    def test_a_switch_is_set_before_what_it_frees_and_null_is_the_default(self):
+        path = "/api/v1/cameras/yard/controls"
+
+        def values(method, body):
+            status, _, answer = self.ask(method, path, body)
+            self.assertEqual(status, 200, answer)
+            return {control["name"]: control.get("value") for control in answer["controls"]}
+
+        values("PATCH", {"brightness_automatic": True, "contrast": 90})
+        freed = values("PATCH", {"brightness": 30, "brightness_automatic": False})
+        values("PATCH", {"brightness_automatic": True})
+        inactive = values("PATCH", {"brightness": None, "contrast": None})
+        values("PUT", {"brightness_automatic": False, "brightness": 20})
+        reset = values("PATCH", {"brightness": None, "brightness_automatic": None, "frame_skip": None})
+
+        self.assertEqual((freed["brightness"], freed["brightness_automatic"]), (30, False))
+        self.assertEqual((inactive["brightness_automatic"], inactive["contrast"]), (True, 100))
+        self.assertEqual((reset["brightness"], reset["brightness_automatic"]), (0, False))
+        for body in [{"label": 7}, {"label": "x" * 33}, {"label": None}, {"frame_skip": 9}, {"frames": 1}]:
+            with self.subTest(body):
+                self.assertEqual(self.ask("PATCH", path, body)[0], 422)
+
+    def test_a_changed_control_is_an_event_whoever_changed_it(self):
+        def told(reader, *names):
+            """The next news of each of these controls, in whatever order."""
+            news = {}
+            while len(news) < len(names):
+                control = reader.until("control", "yard", lambda data: data["control"]["name"] in names)["data"]["control"]
+                news[control["name"]] = control
+            return [news[name] for name in names]
+
+        def is_heard():
+            """The HTTP server has begun to listen to the camera's process."""
+            with EventReader(self.apus.http_port, timeout=1) as reader:
+                self.ctl("video.yard", "set-control", "name=speed", "value=100")
+                try:
+                    return reader.until("control", "yard")
+                except TimeoutError:
+                    return None
+
+        until(is_heard, 20, "events come")
+        with EventReader(self.apus.http_port) as reader:
+            self.ctl("video.yard", "set-control", "name=brightness_automatic", "value=true")
+            switch, taken = told(reader, "brightness_automatic", "brightness")
+            self.ctl("video.yard", "set-bitrate", "stream=main", "value=800000")
+            [bitrate] = told(reader, "main.bitrate")
+            self.ask("PATCH", "/api/v1/cameras/yard/controls", {"brightness_automatic": None, "main.bitrate": None})
+            back, freed, standard = told(reader, "brightness_automatic", "brightness", "main.bitrate")
+
+        self.assertEqual((switch["value"], taken["active"], bitrate["value"]), (True, False, 800_000))
+        self.assertEqual((back["value"], freed["active"], standard["value"]), (False, True, standard["default"]))
+
+    def ctl(self, *arguments):
+        command = [settings.PROGRAMS / "apus", "ctl", "--run-dir", self.apus.run_dir, *arguments]
+        subprocess.run(command, capture_output=True, timeout=15, check=True)
+
     def test_viewers_are_listed_counted_and_sent_away(self):
         with MJPEGClient(self.apus.http_port, "/cam/mjpeg") as client:
             until(lambda: len(client.arrivals()) >= 3, 5, "pictures come")
@@ -381,14 +437,14 @@ class APITest(SharedSuite):
 class EventReader:
     """Reads /api/v1/events."""
 
-    def __init__(self, port, last=None):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    def __init__(self, port, last=None, timeout=10):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self.connection.request("GET", "/api/v1/events", headers={"Last-Event-ID": last} if last else {})
         self.response = self.connection.getresponse()
         assert self.response.status == 200
 
-    def until(self, kind, camera):
-        """The next event of that kind about that camera."""
+    def until(self, kind, camera, is_wanted=lambda data: True):
+        """The next event of that kind about that camera, with data that is wanted."""
         event = {}
         while True:
             line = self.response.readline().decode().rstrip("\n")
@@ -396,8 +452,10 @@ class EventReader:
             if line:
                 event[name] = value
                 continue
-            if event.get("event") == kind and json.loads(event["data"])["camera"] == camera:
-                return {**event, "data": json.loads(event["data"])}
+            if event.get("event") == kind:
+                data = json.loads(event["data"])
+                if data["camera"] == camera and is_wanted(data):
+                    return {**event, "data": data}
             event = {}
 
     def __enter__(self):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The page in real browsers: every transport plays, the delay it shows is right, it comes back after failures.
 
+import json
 import os
 import pathlib
 import statistics
+import subprocess
 import time
 
-from . import publishing
+from . import publishing, settings
 from .apus import Apus, until
 from .browser import Browser, elsewhere
 from .case import SharedSuite
@@ -263,6 +265,45 @@ class ChromiumTest(TransportsMixin, BrowserCase):
         self.browser.wait_for(f"{IS_PLAYING}", "a transport plays again")
         self.browser.press("q")
         self.browser.wait_for("document.querySelector('[data-stream=sub]').ariaPressed === 'true'", "the sub stream plays")
+        self.assert_clean()
+
+    def control(self, name):
+        return f"document.querySelector('#control-{name}')"
+
+    def of_cam(self, name):
+        controls = json.loads(self.apus.get("/api/v1/cameras/cam/controls")[2])["controls"]
+        return next(control.get("value") for control in controls if control["name"] == name)
+
+    def ctl(self, name, value):
+        command = [settings.PROGRAMS / "apus", "ctl", "--run-dir", self.apus.run_dir, "video.cam", "set-control"]
+        subprocess.run([*command, f"name={name}", f"value={value}"], capture_output=True, timeout=15, check=True)
+
+    def test_controls_of_each_kind_are_set_followed_and_reset(self):
+        browser = self.browser
+        self.visit("/#/camera/cam")
+        browser.wait_for(self.control("label"), "controls are drawn")
+        kinds = {"pattern": "select-one", "frame_skip": "select-one", "label": "text", "brightness": "range"}
+        for name, kind in {**kinds, "brightness_automatic": "checkbox"}.items():
+            self.assertEqual(browser.run(f"{self.control(name)}.type"), kind, name)
+        choices = browser.run(f"[...{self.control('frame_skip')}.options].map((option) => option.text)")
+        self.assertEqual(choices, ["1", "2", "5", "10"])
+
+        for name, value in {"frame_skip": "1", "label": "'Front door'", "brightness": "20"}.items():
+            browser.run(f"((field) => {{ field.value = {value}; for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind)); }})({self.control(name)})")
+        self.picture("controls")
+        until(lambda: [self.of_cam(name) for name in ("frame_skip", "label", "brightness")] == [1, "Front door", 20], 5, "they are set")
+
+        self.ctl("label", "007")
+        self.ctl("brightness_automatic", "true")
+        browser.wait_for(f"{self.control('label')}.value === '007'", "the page follows what is set elsewhere")
+        browser.wait_for(f"{self.control('brightness_automatic')}.checked", "a switch follows")
+        browser.wait_for(f"{self.control('brightness')}.closest('.inactive')", "what it has taken over is shown so")
+        browser.run("[...document.querySelectorAll('#panel-picture .controls > .small')].at(-1).click()")
+        until(lambda: not self.of_cam("brightness_automatic") and self.of_cam("frame_skip") == 0, 5, "all are reset")
+        self.assertEqual(self.of_cam("brightness"), 0)
+        browser.wait_for(f"{self.control('frame_skip')}.value === '0'", "the page shows it")
+        self.assertEqual(browser.run("document.querySelectorAll('#toasts .bad').length"), 0)
+        self.ctl("label", "")
         self.assert_clean()
 
     def test_every_view_is_drawn_in_both_themes_on_desktop_and_phone(self):

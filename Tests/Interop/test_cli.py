@@ -86,6 +86,23 @@ class CommandLineTest(SharedSuite):
                     with self.subTest(daemon, name=name):
                         self.assertIn(f"`{name}`", page)
 
+    def test_a_text_is_set_as_it_is_written_and_a_terminal_obeys_nothing_of_it(self):
+        for text in ["007", "1e3", "0x10", "true", "1.50", "\x1b[31mred\x07", "a\nb", "\x9bm"]:
+            with self.subTest(text):
+                self.apus_says("ctl", "video.cam", "set-control", "name=label", f"value={text}")
+                controls = json.loads(self.apus_says("ctl", "video.cam", "controls", "--json"))["controls"]
+                shown = self.apus_says("ctl", "video.cam", "controls")
+
+                self.assertEqual(next(c["value"] for c in controls if c["name"] == "label"), text)
+                self.assertEqual([c for c in shown if not c.isprintable() and c != "\n"], [])
+        self.apus_says("ctl", "video.cam", "set-control", "name=main.gop", "value=2.50")
+        self.apus_says("ctl", "video.cam", "set-control", "name=main.bitrate", "value=0900000")
+        self.apus_says("ctl", "video.cam", "set-control", "name=brightness", "value=07")
+        controls = json.loads(self.apus_says("ctl", "video.cam", "controls", "--json"))["controls"]
+        values = {control["name"]: control.get("value") for control in controls}
+
+        self.assertEqual((values["main.gop"], values["main.bitrate"], values["brightness"]), (2.5, 900_000, 7))
+
     def test_a_camera_that_is_not_there_has_no_values(self):
         config = str(self.apus.run_dir / "some.conf")
         with open(config, "w") as file:

@@ -11,6 +11,8 @@ const { Choice } = await load('choice.js');
 const { LiveEdge } = await load('edge.js');
 const { Meter } = await load('meter.js');
 const { MultipartReader } = await load('multipart.js');
+const { describeEvent } = await load('events.js');
+const { bitsOf } = await load('fields.js');
 const { describeWarnings } = await load('format.js');
 const { EventReader } = await load('sse.js');
 
@@ -158,4 +160,21 @@ test('what is the matter with the machine is said in sentences', () => {
   assert.deepEqual(describeWarnings({ thermal }), [
     'Encoders are held to 64 % of the bitrate while the processor is hot; untouched, as they pass through: cam/main',
   ]);
+});
+
+test('the bits of a mask are told, beyond the 32nd too', () => {
+  assert.deepEqual(bitsOf(0), []);
+  assert.deepEqual(bitsOf(0x15), [0, 2, 4]);
+  assert.deepEqual(bitsOf(0x80000000), [31]);
+  assert.deepEqual(bitsOf(2 ** 40 + 1), [0, 40]);
+});
+
+test('a changed control is told with its value and unit', () => {
+  const event = (control) => describeEvent({ type: 'control', data: { camera: 'cam', control } });
+
+  assert.equal(event({ label: 'Bitrate', value: 800000, unit: 'bit/s' }).title, 'cam: Bitrate is 800000 bit/s');
+  assert.equal(event({ label: 'Automatic', value: false, active: true }).title, 'cam: Automatic is off');
+  assert.equal(event({ label: 'Mode', value: 1, choices: [{ value: 1, label: 'Night' }] }).title, 'cam: Mode is Night');
+  assert.equal(event({ label: 'Focus now' }).title, 'cam: Focus now was used');
+  assert.equal(event({ label: 'Focus', value: 3, active: false }).text, 'Another control decides it');
 });

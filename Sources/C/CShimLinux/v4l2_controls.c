@@ -80,7 +80,9 @@ int apus_v4l2_set_text(int fd, uint32_t id, const char *text, uint32_t size) {
 }
 
 int apus_v4l2_subscribe(int fd, uint32_t id) {
-    struct v4l2_event_subscription wanted = {.type = V4L2_EVENT_CTRL, .id = id};
+    /* What is set through `fd` may change others, too: of those it is to hear. */
+    struct v4l2_event_subscription wanted = {
+        .type = V4L2_EVENT_CTRL, .id = id, .flags = V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK};
     return retry(fd, VIDIOC_SUBSCRIBE_EVENT, &wanted);
 }
 

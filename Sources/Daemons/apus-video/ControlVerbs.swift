@@ -48,7 +48,7 @@ extension VideoService {
                 return controlList
             }
         )
-        context.control.commands.add(EventKind("control", "A control has changed, or its flags have."))
+        context.control.commands.add(EventKind("control", "A control has changed, or its flags have, whoever did it."))
     }
 
     private var controlList: JSON {
@@ -61,10 +61,14 @@ extension VideoService {
     private func setControl(_ name: String, _ value: JSON?) throws(ControlError) -> JSON {
         if let control = encoderControls.first(where: { $0.name == name }) {
             let pressed: JSON? = control.json["type"] == "button" ? .some(.boolean(true)) : .none
-            guard let value = value ?? pressed else {
+            guard var value = value ?? pressed else {
                 throw ControlError(.missingKey, key: "value", "\(name) needs a value")
             }
-            try control.set(value)
+            // Encoders have numbers only; whoever does not know that may send them as texts.
+            if let text = value.string, let number = Double(text) {
+                value = Int(text).map { .integer($0) } ?? JSON(number)
+            }
+            try tellingEncoders { () throws(ControlError) in try control.set(value) }
             return encoderControls.first { $0.name == name }?.json ?? [:]
         }
         let text = value.map { $0.string ?? $0.text } ?? ""
@@ -81,6 +85,15 @@ extension VideoService {
     /// Tells subscribers of a control that has changed.
     func tell(_ control: CameraControl) {
         context.control.emit("control", [JSON.Member("control", json(control))])
+    }
+
+    /// Tells subscribers of the encoders' controls that `change` has changed.
+    func tellingEncoders(_ change: () throws(ControlError) -> Void) throws(ControlError) {
+        let before = encoderControls.map(\.json)
+        try change()
+        for control in encoderControls where !before.contains(control.json) {
+            context.control.emit("control", [JSON.Member("control", control.json)])
+        }
     }
 
     private var stateName: String {
@@ -128,6 +141,9 @@ extension VideoService {
                 ["value": JSON(choice.number), "label": .string(choice.name)]
             }
             members.append(JSON.Member("choices", .array(choices)))
+            guard control.hasMoreChoices else { break }
+            members.append(JSON.Member("minimum", JSON(control.minimum)))
+            members.append(JSON.Member("maximum", JSON(control.maximum)))
         case .boolean, .button, .compound: break
         }
         if let value = control.value { members.append(JSON.Member("value", json(value, control.kind))) }

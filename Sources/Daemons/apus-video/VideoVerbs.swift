@@ -44,8 +44,10 @@ extension VideoService {
             let quality = Argument("value", .integer(1...100), "1 is smallest, 100 is best.")
             context.control.commands.add(
                 Verb("set-quality", "Sets the JPEG stream's quality until the daemon ends.", [quality]) {
-                    [unowned self] arguments in
-                    streams.jpeg?.qualityOverride = arguments.integer("value")
+                    [unowned self] arguments throws(ControlError) in
+                    try tellingEncoders { () throws(ControlError) in
+                        streams.jpeg?.qualityOverride = arguments.integer("value")
+                    }
                     return streams.jpeg?.status ?? [:]
                 }
             )
@@ -72,7 +74,7 @@ extension VideoService {
                         "\(stream.name) passes the source on as it is; there is no encoder to set"
                     )
                 }
-                change(stream, arguments)
+                try tellingEncoders { () throws(ControlError) in change(stream, arguments) }
                 return stream.status
             }
         )

@@ -92,9 +92,9 @@ extension Operation {
             .patch,
             "/api/v1/cameras/{camera}/controls",
             needs: .control,
-            "Sets the controls that the body names, until the camera's daemon ends; what is left out stays as it is.",
+            "Sets the controls that the body names, null to the default; what is left out stays as it is.",
             [camera],
-            body: .map(.shared("ControlValue")),
+            body: .map(.optional(.shared("ControlValue"))),
             answer: .shared("Controls"),
             failures: [.notFound, .contentTooLarge, .unsupportedMediaType, .unprocessable, .unavailable]
         ),
@@ -105,7 +105,7 @@ extension Operation {
             needs: .control,
             "Sets the controls that the body names, and all others that can be set to their defaults.",
             [camera],
-            body: .map(.shared("ControlValue")),
+            body: .map(.optional(.shared("ControlValue"))),
             answer: .shared("Controls"),
             failures: [.notFound, .contentTooLarge, .unsupportedMediaType, .unprocessable, .unavailable]
         ),

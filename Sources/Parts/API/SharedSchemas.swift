@@ -106,7 +106,7 @@ extension Schema {
                 .sometimes(
                     "problem",
                     .object([
-                        .always("code", .choice(["permission", "busy", "formats", "pipeline", "failure"])),
+                        .always("code", .choice(["permission", "busy", "formats", "pipeline", "silent", "failure"])),
                         .always("message", .text()),
                     ]),
                     "Why it cannot be used."

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How programs end: exit codes, and the one line that says why.
 
+import Bytes
 package import System
 
 /// What a program's exit code means; scripts and the supervisor decide by it.
@@ -80,14 +81,16 @@ package enum Terminal {
     package static func complain(_ program: String, _ message: String) {
         for line in message.split(separator: "\n") {
             // What cannot be told cannot be helped.
-            _ = try? writeAll(2, Array("\(program): \(line)\n".utf8).span)
+            _ = try? writeAll(2, Array("\(program): \(line.harmless)\n".utf8).span)
         }
     }
 
     /// Writes text to standard output at once.
     ///
+    /// What devices and clients call themselves is in it: nothing of it is obeyed by a terminal, and JSON stays JSON.
+    ///
     /// - Throws: if nobody reads any more.
     package static func write(_ text: String) throws(SystemError) {
-        try writeAll(1, Array(text.utf8).span)
+        try writeAll(1, Array(text.harmlessLines.utf8).span)
     }
 }

@@ -53,6 +53,9 @@ package struct CameraControl: Sendable, Equatable {
         package static let busy = Flags(rawValue: 8)
     }
 
+    /// More entries of a menu are not listed.
+    package static let choiceLimit = 512
+
     /// The device's own number for it.
     package var id: UInt32
     /// Small letters, digits and `_`; no two controls of a camera have the same.
@@ -133,7 +136,10 @@ extension CameraControl {
         switch kind {
         case .integer: "a whole number from \(minimum) to \(maximum)\(step > 1 ? " in steps of \(step)" : "")"
         case .boolean: "true or false"
-        case .menu, .integerMenu: "one of \(choices.map(\.name).joined(separator: ", "))"
+        case .menu, .integerMenu:
+            hasMoreChoices
+                ? "an entry's number from \(minimum) to \(maximum)"
+                : "one of \(choices.map(\.name).joined(separator: ", "))"
         case .button: "nothing"
         case .bitmask: "a number made of the bits of 0x\(String(maximum, radix: 16))"
         case .string: "a text of \(minimum) to \(maximum) bytes"
@@ -153,7 +159,7 @@ extension CameraControl {
         switch kind {
         case .integer: Int64(text).flatMap { $0 >= minimum && $0 <= maximum ? .number($0) : nil }
         case .boolean: Self.truth(text).map { .number($0 ? 1 : 0) }
-        case .menu, .integerMenu: choice(text).map { .number($0.number) }
+        case .menu, .integerMenu: choice(text).map { .number($0.number) } ?? unlisted(text)
         case .button: .number(1)
         case .bitmask: Self.bits(text).flatMap { $0 >= 0 && $0 & ~maximum == 0 ? .number($0) : nil }
         case .string:
@@ -177,6 +183,17 @@ extension CameraControl {
     private func choice(_ text: String) -> Choice? {
         choices.first { Int64(text) == $0.number } ?? choices.first { $0.name == text }
             ?? choices.first { $0.name.lowercased() == text.lowercased() }
+    }
+
+    /// The number of an entry that is not listed; the device knows whether there is one.
+    private func unlisted(_ text: String) -> Value? {
+        guard hasMoreChoices, let number = Int64(text), number >= minimum, number <= maximum else { return nil }
+        return .number(number)
+    }
+
+    /// True for a menu with more entries than are listed.
+    package var hasMoreChoices: Bool {
+        (kind == .menu || kind == .integerMenu) && maximum >= Int64(Self.choiceLimit) && maximum > minimum
     }
 
     /// True for what other controls depend on: automatics are switches and menus.

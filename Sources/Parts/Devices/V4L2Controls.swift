@@ -5,7 +5,7 @@ import CShimLinux
 import System
 
 extension V4L2Device {
-    /// More controls, or entries of a menu, than this are not asked for.
+    /// More controls than this are not asked for.
     static let controlLimit = 512
     /// Longer texts are not read, in bytes.
     static let textLimit: Int64 = 4096
@@ -132,11 +132,10 @@ extension V4L2Device {
     }
 
     private func choices(_ found: apus_v4l2_control) -> [CameraControl.Choice] {
-        guard found.minimum >= 0, found.maximum >= found.minimum, found.maximum < Int64(Self.controlLimit) else {
-            return []
-        }
+        let last = min(found.maximum, Int64(CameraControl.choiceLimit) - 1)
+        guard found.minimum >= 0, found.minimum <= last else { return [] }
         let isNumber: Int32 = found.type == ControlType.integerMenu ? 1 : 0
-        return (found.minimum...found.maximum)
+        return (found.minimum...last)
             .compactMap { index in
                 var name = InlineArray<32, CChar>(repeating: 0)
                 var span = name.mutableSpan
@@ -147,7 +146,7 @@ extension V4L2Device {
                 guard result == 0 else { return nil }
                 var bytes: [UInt8] = []
                 for place in name.indices where name[place] != 0 { bytes.append(UInt8(bitPattern: name[place])) }
-                return CameraControl.Choice(index, String(decoding: bytes, as: UTF8.self))
+                return CameraControl.Choice(index, DeviceText.plain(String(decoding: bytes, as: UTF8.self)))
             }
     }
 
@@ -161,16 +160,21 @@ extension V4L2Device {
 
     private static func title(_ found: apus_v4l2_control) -> String {
         // Safe: the shim always ends the name with a NUL.
-        unsafe withUnsafeBytes(of: found.name) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let title = unsafe withUnsafeBytes(of: found.name) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return DeviceText.plain(title)
     }
 
     private static func kind(_ found: apus_v4l2_control) -> CameraControl.Kind {
-        switch found.type {
+        // An array of numbers, which has a payload as texts have, is more than one value.
+        if found.flags & ControlFlag.payload != 0, found.type != ControlType.string { return .compound }
+        return switch found.type {
         case 1, ControlType.wideInteger: .integer
         case 2: .boolean
         case 3: .menu
         case 4: .button
-        case 7: .string
+        case ControlType.string: .string
         case ControlType.bitmask: .bitmask
         case ControlType.integerMenu: .integerMenu
         default: .compound
@@ -191,6 +195,7 @@ extension V4L2Device {
 private enum ControlType {
     static let wideInteger: UInt32 = 5
     static let group: UInt32 = 6
+    static let string: UInt32 = 7
     static let bitmask: UInt32 = 8
     static let integerMenu: UInt32 = 9
 }
@@ -203,4 +208,5 @@ private enum ControlFlag {
     static let inactive: UInt32 = 0x0010
     static let writeOnly: UInt32 = 0x0040
     static let volatile: UInt32 = 0x0080
+    static let payload: UInt32 = 0x0100
 }

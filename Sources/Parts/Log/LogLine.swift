@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of one log line: time, level, component, event, key=value, nothing that a terminal could obey.
 
+import Bytes
+
 /// How lines are dressed for who reads them.
 package enum LogLineStyle: Sendable {
     /// `2026-11-21T03:11:09.123Z info rtsp client connected peer=…`
@@ -122,17 +124,9 @@ package enum LogLine {
             case "\r": line.append(contentsOf: "\\r".utf8)
             case "\t": line.append(contentsOf: "\\t".utf8)
             case _ where quoting && (scalar == "\\" || scalar == "\""): line.append(contentsOf: "\\\(scalar)".utf8)
-            case _ where isHarmful(scalar): line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".utf8)
+            case _ where scalar.isHarmful: line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".utf8)
             default: line.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             }
-        }
-    }
-
-    /// Control characters, line separators and what turns the direction of text.
-    private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
-        default: false
         }
     }
 

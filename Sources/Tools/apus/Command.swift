@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command of `apus` is: name, help, options, and the work.
 
+import Bytes
 import Config
 import Daemon
 
@@ -127,9 +128,10 @@ extension Command {
 struct Table {
     private var rows: [[String]]
 
-    init(_ rows: [[String]]) { self.rows = rows }
+    /// Texts may be from outside: each stays in its line.
+    init(_ rows: [[String]]) { self.rows = rows.map { $0.map(\.harmless) } }
 
-    mutating func append(_ row: [String]) { rows.append(row) }
+    mutating func append(_ row: [String]) { rows.append(row.map(\.harmless)) }
 
     var text: String {
         let columns = rows.map(\.count).max() ?? 0

@@ -148,8 +148,9 @@ enum Ctl {
             case "boolean": booleans[value].map { .boolean($0) } ?? .string(value)
             case "choices", "texts": .array(value.split(separator: ",").map { .string(String($0)) })
             case "value":
-                Int(value).map { .integer($0) } ?? Double(value).map { JSON($0) }
-                    ?? (["true": true, "false": false][value].map { .boolean($0) } ?? .string(value))
+                // A text may look like a number that is written otherwise: 007, 1e3, 0x10.
+                [Int(value).map { .integer($0) }, Double(value).map { JSON($0) }, booleans[value].map { .boolean($0) }]
+                    .compactMap(\.self).first { $0.text == value } ?? .string(value)
             default: .string(value)
             }
         return JSON.Member(name, json)

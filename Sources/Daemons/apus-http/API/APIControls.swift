@@ -37,75 +37,40 @@ extension Server {
             exchange.wait(Asking())
             controls(exchange) { [unowned self] controls in
                 exchange.attempt { () throws(APIError) in
-                    set(try Self.assignments(wanted, controls, others: others)[...], exchange)
+                    let change = try ControlChange(wanted, controls, others: others)
+                    set(change.assignments(controls)[...], exchange) { [unowned self] in finish(change, exchange) }
                 }
             }
         }
     }
 
-    /// What has to be set, in the order of the controls: a switch stands before what it frees.
-    private static func assignments(
-        _ wanted: [JSON.Member],
-        _ controls: [JSON],
-        others: Bool
-    ) throws(APIError) -> [JSON.Member] {
-        for member in wanted {
-            guard let control = controls.first(where: { $0["name"]?.string == member.name }) else {
-                throw APIError(
-                    .unprocessable,
-                    "unknown-key",
-                    key: member.name,
-                    "there is no control \"\(member.name)\""
-                )
+    /// Sets what has become active meanwhile, and answers with all controls as they are then.
+    private func finish(_ change: ControlChange, _ exchange: Exchange) {
+        controls(exchange) { [unowned self] controls in
+            let rest = change.remainder(controls)
+            guard !rest.isEmpty else { return exchange.answer(["controls": .array(controls)]) }
+            set(rest[...], exchange) { [unowned self] in
+                self.controls(exchange) { exchange.answer(["controls": .array($0)]) }
             }
-            if let problem = problem(with: member.value, control) {
-                throw APIError(.unprocessable, problem.code, key: member.name, "\(member.name) \(problem.message)")
-            }
-        }
-        var assignments: [JSON.Member] = []
-        for control in controls {
-            guard let name = control["name"]?.string else { continue }
-            if let member = wanted.first(where: { $0.name == name }) {
-                assignments.append(member)
-            } else if others, control["read_only"] != true, control["active"] != false,
-                let standard = control["default"], standard != .null, standard != control["value"]
-            {
-                assignments.append(JSON.Member(name, standard))
-            }
-        }
-        return assignments
-    }
-
-    /// Why a control cannot take a value; checked for all before the first one is set.
-    private static func problem(with value: JSON, _ control: JSON) -> (code: String, message: String)? {
-        if control["read_only"] == true { return ("out-of-range", "cannot be set, it only tells") }
-        switch control["type"]?.string {
-        case "boolean": return value.boolean == nil ? ("wrong-type", "must be true or false") : nil
-        case "menu", "integer-menu":
-            let known = control["choices"]?.elements.contains { $0["value"] == value || $0["label"] == value } ?? false
-            return known ? nil : ("out-of-range", "must be the value of one of its choices")
-        case "integer" where value.integer == nil: return ("wrong-type", "must be a whole number")
-        case "number" where value.number == nil: return ("wrong-type", "must be a number")
-        case "integer", "number":
-            guard let number = value.number, let minimum = control["minimum"]?.number,
-                let maximum = control["maximum"]?.number
-            else { return nil }
-            let range = "must be from \(control["minimum"]?.text ?? "") to \(control["maximum"]?.text ?? "")"
-            return number >= minimum && number <= maximum ? nil : ("out-of-range", range)
-        default: return nil
         }
     }
 
-    private func set(_ assignments: ArraySlice<JSON.Member>, _ exchange: Exchange) {
-        guard let first = assignments.first else {
-            return controls(exchange) { exchange.answer(["controls": .array($0)]) }
-        }
+    /// Sets one after the other, then calls `then`; the first that is refused is the answer.
+    private func set(
+        _ assignments: ArraySlice<ControlChange.Assignment>,
+        _ exchange: Exchange,
+        _ then: @escaping () -> Void
+    ) {
+        guard let first = assignments.first else { return then() }
         let daemon = daemon(exchange)
         var arguments = [JSON.Member("name", .string(first.name))]
         if first.value != .null { arguments.append(JSON.Member("value", first.value)) }
         neighbours.ask(daemon, "set-control", arguments) { [unowned self] answer in
             switch answer {
-            case .success: set(assignments.dropFirst(), exchange)
+            case .success: set(assignments.dropFirst(), exchange, then)
+            case .failure(.refused(let error)) where error.code == .unavailable && !first.isWanted:
+                // A switch that was set just now has taken it over.
+                set(assignments.dropFirst(), exchange, then)
             case .failure(.refused(let error)):
                 let refusal = APIError(error)
                 let status = error.code == .unavailable ? HTTP.Status.unprocessable : refusal.status

@@ -40,7 +40,7 @@ final class Neighbours {
     /// Who has not answered by then is left out.
     private static let patience = Duration.milliseconds(700)
     private static let events = [
-        "viewer-joined", "viewer-left", "source", "daemon", "config", "device", "threshold", "thermal",
+        "viewer-joined", "viewer-left", "source", "control", "daemon", "config", "device", "threshold", "thermal",
     ]
 
     init(_ context: DaemonContext) { self.context = context }

@@ -22,6 +22,11 @@ final class Watching {
             server.journal.add(name, camera: camera, members)
         case "viewer-joined", "viewer-left":
             server.journal.add(kind, camera: camera, [JSON.Member("daemon", .string(daemon))] + members)
+        case "control":
+            // A camera's process leaves out which one it is of.
+            guard daemon.hasPrefix("video.") else { return }
+            let camera = String(daemon.dropFirst("video.".count))
+            server.journal.add(kind, camera: camera, [JSON.Member("camera", .string(camera))] + members)
         case "daemon", "config", "device", "threshold", "thermal": server.journal.add(kind, camera: nil, members)
         default: break
         }

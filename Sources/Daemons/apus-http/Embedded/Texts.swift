@@ -18,6 +18,7 @@ extension WebFile {
         "dom.js": domJS,
         "edge.js": edgeJS,
         "events.js": eventsJS,
+        "fields.js": fieldsJS,
         "format.js": formatJS,
         "grid.js": gridJS,
         "keys.js": keysJS,

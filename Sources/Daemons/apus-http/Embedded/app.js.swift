@@ -138,6 +138,9 @@ async function begin() {
   } catch (error) { if (error.status !== 404) return summarizeAndRetry(error); }
   stopEvents();
   stopEvents = follow((event) => {
+    // Some controls change by themselves all the time: of each, the last change is enough.
+    const isSame = ({ type, data }) => type === event.type && data.camera === event.data.camera && data.control.name === event.data.control.name;
+    if (event.type === 'control') app.events = app.events.filter((old) => !isSame(old));
     app.events.unshift({ ...event, at: new Date(event.data?.time ?? Date.now()) });
     app.events.length = Math.min(app.events.length, 300);
     const told = describeEvent(event);

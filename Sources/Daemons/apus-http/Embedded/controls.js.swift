@@ -10,6 +10,7 @@ extension WebFile {
 
 import { api } from './api.js';
 import { h, iconButton, set, write } from './dom.js';
+import { makeField } from './fields.js';
 import { sentence } from './format.js';
 
 /** While a slider moves, so often is it told. */
@@ -52,7 +53,14 @@ export class ControlList {
     this.wasOnline = isOnline;
   }
 
+  /** Somebody else, or the camera itself, may have changed something. */
+  tell({ type, data }) {
+    if (type === 'control' && data.camera === this.camera) this.#take([data.control]);
+    if (type === 'lost') this.load();
+  }
+
   #draw(controls) {
+    for (const control of this.#controls.values()) control.stop();
     this.#controls.clear();
     for (const [group, page] of [['source', this.pictures], ['encoder', this.encoders]]) {
       const mine = controls.filter((control) => control.group === group);
@@ -70,9 +78,10 @@ export class ControlList {
     for (const about of controls) this.#controls.get(about.name)?.take(about);
   }
 
+  /** The server knows in which order, and leaves out what another control decides. */
   async #reset(controls) {
     try {
-      const values = Object.fromEntries(controls.map((control) => [control.about.name, control.about.default]));
+      const values = Object.fromEntries(controls.map((control) => [control.about.name, null]));
       this.#take((await api.setControls(this.camera, values)).controls);
     } catch (error) { this.app.toast({ title: 'Not reset', text: error.message, kind: 'bad' }); }
   }
@@ -86,16 +95,23 @@ class Control {
     Object.assign(this, { app, camera, about, changed });
     const id = `control-${about.name}`;
     this.value = h('output', { for: id });
-    this.input = this.#makeInput(id);
     this.reset = iconButton('reset', `Reset ${about.label} to default`, () => this.#want(this.about.default));
-    if (about.type === 'button') this.element = h('div.control.press', {}, this.input);
-    else {
-      this.element = h(`div.control.${about.type}`, {}, h('label', { for: id }, about.label), this.value, this.input, this.reset);
+    if (about.type === 'button') {
+      this.input = h('button.small', { id, type: 'button', onclick: () => this.#press() }, about.label);
+      this.element = h('div.control.press', {}, this.input);
+    } else {
+      this.field = makeField(about, id, (value) => this.#want(value));
+      this.input = this.field.element;
+      const name = this.input.matches('input, select') ? h('label', { for: id }, about.label) : h('span.label', {}, about.label);
+      this.element = h(`div.control.${about.type}`, {}, name, this.value, this.input, this.reset);
     }
     this.take(about);
   }
 
-  get canReset() { return this.about.type !== 'button' && !this.about.read_only && this.about.default !== undefined && this.about.default !== null; }
+  get canReset() {
+    const { type, read_only: isReadOnly, default: standard } = this.about;
+    return type !== 'button' && !isReadOnly && standard !== undefined && standard !== null;
+  }
 
   stop() { clearTimeout(this.#timer); }
 
@@ -103,46 +119,21 @@ class Control {
   take(about) {
     this.about = { ...this.about, ...about };
     if (this.#wanted === undefined) this.#show(this.about.value);
-    set(this.input, 'disabled', Boolean(this.about.read_only));
+    this.input.disabled = Boolean(this.about.read_only);
     this.element.classList.toggle('inactive', this.about.active === false);
     this.element.title = this.about.active === false ? 'Another control decides this at the moment' : '';
   }
 
-  #makeInput(id) {
-    const { type, minimum, maximum, step, label, choices = [] } = this.about;
-    if (type === 'boolean') return h('input.switch', { id, type: 'checkbox', role: 'switch', onchange: () => this.#want(this.input.checked) });
-    if (type === 'menu') {
-      return h('select', { id, onchange: () => this.#want(Number(this.input.value)) },
-        choices.map((choice) => h('option', { value: choice.value }, choice.label)));
-    }
-    if (type === 'button') return h('button.small', { id, type: 'button', onclick: () => this.#press() }, label);
-    // Bitrates span four decades: a slider in equal steps could not set the small ones.
-    this.isLogarithmic = minimum > 0 && maximum / minimum >= 1000;
-    const range = this.isLogarithmic ? { min: 0, max: 1000, step: 1 } : { min: minimum, max: maximum, step: step ?? (type === 'number' ? 'any' : 1) };
-    return h('input', { id, type: 'range', ...range, oninput: () => this.#want(this.#sliderValue()) });
-  }
-
-  #sliderValue() {
-    const { minimum, maximum, step = 1 } = this.about;
-    const place = Number(this.input.value);
-    if (!this.isLogarithmic) return place;
-    const value = minimum * (maximum / minimum) ** (place / 1000);
-    const digit = Math.max(step, 10 ** Math.floor(Math.log10(value) - 1));
-    return Math.min(maximum, Math.max(minimum, Math.round(value / digit) * digit));
-  }
-
   #show(value) {
-    const { type, unit, minimum, maximum } = this.about;
-    if (type === 'boolean') this.input.checked = Boolean(value);
-    else if (type !== 'button' && value !== undefined && value !== null) {
-      this.input.value = this.isLogarithmic ? 1000 * Math.log(value / minimum) / Math.log(maximum / minimum) : value;
-    }
-    if (type === 'integer' || type === 'number') {
-      const text = shown(value, unit);
+    const { type, unit } = this.about;
+    this.field?.show(value);
+    const isNumber = type === 'integer' || type === 'number';
+    if (isNumber && this.input.type !== 'number' || this.input.matches('.note')) {
+      const text = isNumber || value === undefined || value === null ? shown(value, unit) : String(value);
       write(this.value, text);
       set(this.input, 'aria-valuetext', text);
     }
-    if (this.reset) this.reset.hidden = !this.canReset || value === this.about.default;
+    this.reset.hidden = !this.canReset || value === this.about.default;
   }
 
   #want(value) {

@@ -65,6 +65,8 @@ export class LiveView {
     this.panel?.stop();
   }
 
+  tell(event) { this.panel?.tell(event); }
+
   visibility(isVisible) {
     clearTimeout(this.#hidden);
     if (isVisible) { if (!this.#isPaused) this.player.start(); }

@@ -68,7 +68,7 @@ nav a[aria-current] svg { color: var(--accent); }
 
 button, select, input { font: inherit; color: inherit; }
 button, a.icon { cursor: pointer; }
-button, select, input:not([type]), input[type=search], input[type=password], input[type=number] {
+button, select, input:not([type]), input[type=text], input[type=search], input[type=password], input[type=number] {
   background: var(--card); border: 1px solid var(--edge); border-radius: .5rem; padding: .4rem .75rem; min-height: 2.4rem; }
 button:hover:not(:disabled), select:hover { background: var(--raised); }
 button:disabled { opacity: .5; cursor: default; }

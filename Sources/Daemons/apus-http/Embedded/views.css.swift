@@ -51,14 +51,18 @@ extension WebFile {
 .page table { font-size: .85rem; }
 .controls { display: grid; gap: .35rem; }
 .control { display: grid; grid-template-columns: minmax(0, 1fr) auto 2rem; align-items: center; column-gap: .5rem; min-height: 2.25rem; }
-.control label { font-size: .9rem; }
+.control > label, .control > .label { font-size: .9rem; }
 .control output { font-variant-numeric: tabular-nums; font-size: .85rem; color: var(--dim); }
 .control > .icon { grid-column: 3; grid-row: 1; width: 2rem; height: 2rem; }
 .control > input[type=range] { grid-column: 1 / -1; grid-row: 2; }
 .control.integer, .control.number { padding-bottom: .5rem; }
 .control > select { grid-column: 2; grid-row: 1; max-width: 11rem; min-height: 2rem; padding: .1rem .4rem; font-size: .9rem; }
 .control > .switch { grid-column: 2; grid-row: 1; }
-.control.menu output, .control.boolean output { display: none; }
+.control > .note { display: none; }
+.control > input[type=text], .control > input[type=number] { grid-column: 2; grid-row: 1; width: 11rem; min-height: 2rem; padding: .1rem .4rem; font-size: .9rem; }
+.control > .bits { grid-column: 1 / -1; grid-row: 2; display: flex; flex-wrap: wrap; gap: .2rem .75rem; }
+.control > .bits label { display: flex; align-items: center; gap: .3rem; min-height: 1.75rem; font-size: .85rem; }
+.control output:empty { display: none; }
 .control.press { grid-template-columns: auto; justify-content: start; }
 .inactive { opacity: .6; }
 .controls > .small { justify-self: start; margin-top: .5rem; }

@@ -41,6 +41,10 @@ export function describeEvent({ type, data }) {
       kind: isThere ? 'good' : 'bad', isImportant: true,
     };
   }
+  if (type === 'control') {
+    const { label, active } = about.control ?? {};
+    return { title: `${about.camera}: ${label} ${controlState(about.control ?? {})}`, text: active === false ? 'Another control decides it' : '', kind: '', isImportant: false };
+  }
   const subject = type.startsWith('viewer') ? [about.camera, about.stream].filter(Boolean).join('/')
     : type === 'daemon' ? about.name ?? about.daemon : about.camera ?? about.name ?? about.daemon;
   const rest = Object.entries(about).filter(([key, value]) => !known.includes(key) && value !== null)
@@ -51,6 +55,12 @@ export function describeEvent({ type, data }) {
     kind,
     isImportant: kind !== '' && type !== 'lost',
   };
+}
+
+function controlState({ value, unit, choices = [] }) {
+  if (value === undefined || value === null) return 'was used';
+  if (typeof value === 'boolean') return value ? 'is on' : 'is off';
+  return `is ${[choices.find((choice) => choice.value === value)?.label ?? value, unit].filter((part) => part !== undefined).join(' ')}`;
 }
 
 /** Shows something at the edge of the page for a while. */

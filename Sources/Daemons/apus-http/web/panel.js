@@ -35,6 +35,8 @@ export class Panel {
 
   start() { this.controls?.load(); }
 
+  tell(event) { this.controls?.tell(event); }
+
   stop() {
     clearTimeout(this.#timer);
     this.controls?.stop();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The video devices as sysfs and /dev have them; nothing is opened.
 
+import Bytes
 import System
 
 /// A video device node of this machine; whether it captures is not known yet.
@@ -176,10 +177,9 @@ package enum DeviceText {
     package static func plain(_ text: String) -> String {
         var plain = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-            // What turns the writing direction round could make a device look like another.
-            let isFormat = scalar.properties.generalCategory == .format
-            plain.append(isControl || isFormat ? "?" : scalar)
+            // What is not seen could make a device look like another.
+            let isUnseen = scalar.isHarmful || scalar.properties.generalCategory == .format
+            plain.append(isUnseen ? "?" : scalar)
         }
         while plain.last == " " { plain.removeLast() }
         while plain.first == " " { plain.removeFirst() }
