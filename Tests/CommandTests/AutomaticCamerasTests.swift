@@ -174,6 +174,59 @@ import Testing
         #expect(automatic.camera(of: device("b", 2), configuration) == "cam")
     }
 
+    @Test("a device that has just come waits while another camera's link leads nowhere, and then is not taken")
+    func awaitedLink() throws {
+        var automatic = AutomaticCameras()
+        let (_, configuration) = try parse("[camera.door]\nsource = v4l2:/dev/door\n[camera.cam]\nsource = auto\n")
+        var late = device("a")
+        late.node.links = []
+
+        #expect(automatic.take([late], configuration, isFresh: { _ in true }).isEmpty && automatic.isHolding)
+        #expect(automatic.take([device("b", 2)], configuration, isFresh: { _ in true }).count == 1)
+        automatic.targets = ["/dev/door": "/dev/video0"]
+        _ = automatic.take([late, device("b", 2)], configuration, isFresh: { _ in true })
+
+        #expect(!automatic.isHolding)
+        #expect(automatic.camera(of: late, configuration) == "door")
+        #expect(automatic.bindings.map(\.source) == ["v4l2:usb-b"])
+    }
+
+    @Test("a device that has just come is taken at once when no camera waits for a link, and later in any case")
+    func notAwaited() throws {
+        var automatic = AutomaticCameras()
+        let (_, configuration) = try parse("")
+        let (_, waiting) = try parse("[camera.door]\nsource = v4l2:/dev/door\n[camera.cam]\nsource = auto\n")
+        var bare = device("a")
+        bare.node.links = []
+        var other = automatic
+
+        #expect(automatic.take([bare], configuration, isFresh: { _ in true }).count == 1)
+        #expect(other.take([bare], waiting).count == 1 && !other.isHolding)
+    }
+
+    @Test("a camera gives a device back that turns out to be another's, and does not take it again")
+    func givenBack() throws {
+        var automatic = AutomaticCameras()
+        let text = "[camera.door]\nsource = v4l2:/dev/v4l/by-id/late\n[camera.cam]\nsource = auto\n"
+        let (_, configuration) = try parse(text)
+        _ = automatic.take([device("a"), device("b", 2)], configuration)
+        #expect(try cameras(automatic, text)["cam"] == "v4l2:usb-a")
+        var linked = device("a")
+        linked.node.links.append("/dev/v4l/by-id/late")
+
+        let news = automatic.take([linked, device("b", 2)], configuration)
+
+        guard case .released(let binding)? = news.first else {
+            Issue.record("not given back")
+            return
+        }
+        #expect(binding.camera == "cam" && automatic.camera(of: linked, configuration) == "door")
+        #expect(try cameras(automatic, text)["cam"] != "v4l2:usb-a")
+        #expect(automatic.memory.name(of: linked.identity) == nil)
+        #expect(automatic.take([device("b", 2)], configuration).isEmpty)
+        #expect(automatic.take([linked, device("b", 2)], configuration).isEmpty)
+    }
+
     @Test("without auto, no device becomes a camera; when auto goes, so do its cameras")
     func withoutAuto() throws {
         var automatic = AutomaticCameras()

@@ -84,19 +84,71 @@ import Testing
         #expect(counter.all == [2, 2])
     }
 
-    @Test("the source of a device is its link by id, else its own id")
+    @Test("the source of a device with a number of its own is its link by id, else by path, else its own id")
     func sources() throws {
         let machine = try FakeMachine()
         try machine.plugUSB(0, port: "1-1", serial: "A")
         try machine.plugUSB(1, port: "1-2", serial: "B")
+        try machine.plugUSB(2, port: "1-3", serial: nil)
+        try machine.plugUSB(3, port: "1-4", serial: "0000")
         try machine.linkByID("usb-B-index0", to: 1)
+        // udev makes one link of all that have no number, whichever came last.
+        try machine.linkByID("usb-Generic_Cam-video-index0", to: 2)
+        try machine.linkByID("usb-Generic_Cam-index0", to: 3)
+        try machine.linkByPath("pci-0000:00:14.0-usb-0:4:1.0-video-index0", to: 3)
         var scanner = DeviceScanner(machine.tree, ask: cameraProbe)
 
         let sources = scanner.scan().map(\.source)
 
         #expect(
-            sources == ["v4l2:usb-046d:0892-A-if00-index0", "v4l2:\(machine.devices)/v4l/by-id/usb-B-index0"]
+            sources == [
+                "v4l2:usb-046d:0892-A-if00-index0", "v4l2:\(machine.devices)/v4l/by-id/usb-B-index0",
+                "v4l2:usb-046d:0892-at-1-3-if00-index0",
+                "v4l2:\(machine.devices)/v4l/by-path/pci-0000:00:14.0-usb-0:4:1.0-video-index0",
+            ]
         )
+    }
+
+    @Test("a device that never answers holds up no other, and is asked once until it has answered")
+    func hanging() throws {
+        let machine = try FakeMachine()
+        try machine.plugUSB(0, port: "1-1", serial: "A")
+        try machine.plugUSB(1, port: "1-2", serial: "B")
+        let counter = Counter()
+        let isFreed = Monitor(false)
+        let hasAnswered = Monitor(false)
+        var scanner = DeviceScanner(machine.tree, patience: .milliseconds(50)) { path in
+            counter.count(path)
+            guard path.hasSuffix("0") else { return cameraProbe(path) }
+            _ = isFreed.wait(atMost: .seconds(60)) { $0 ? true : nil }
+            defer { hasAnswered.with { $0 = true } }
+            return cameraProbe(path)
+        }
+
+        let first = scanner.scan()
+        let second = scanner.scan()
+        #expect(first.map(\.problem) == [.silent, nil])
+        #expect(second.map(\.problem) == [.silent, nil])
+        #expect(first.first?.title == "HD Pro Webcam C920")
+        #expect(counter.all == [1, 1])
+
+        isFreed.with { $0 = true }
+        #expect(hasAnswered.wait(atMost: .seconds(60)) { $0 ? true : nil } == true)
+        var third = scanner.scan()
+        // It has answered; that its thread has said so may come a moment later.
+        while third.first?.problem == .silent { third = scanner.scan() }
+        #expect(third.map(\.problem) == [nil, nil])
+        #expect(counter.all == [1, 1])
+    }
+
+    @Test(
+        "a format's code is told in letters, with the bytes the other way round too",
+        arguments: [
+            (UInt32(0x3231_5258), "XR12"), (0xB231_5258, "XR12-BE"), (0x0000_0059, "Y???"),
+        ]
+    )
+    func codes(code: UInt32, expected: String) {
+        #expect(DeviceFormat(fourCC: code, sizes: []).code == expected)
     }
 
     @Test("simulated devices are plugged in and unplugged by files, and stand in while there is no video at all")

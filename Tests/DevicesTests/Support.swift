@@ -54,6 +54,12 @@ final class FakeMachine {
     func plugVirtual(_ number: Int, name: String) throws { try node(number, 0, nil, name) }
 
     /// A link as udev makes it.
+    func linkByPath(_ name: String, to number: Int) throws {
+        try File.makeDirectory("\(devices)/v4l/by-path")
+        try link("../../video\(number)", at: "\(devices)/v4l/by-path/\(name)")
+    }
+
+    /// A link as udev makes it.
     func linkByID(_ name: String, to number: Int) throws {
         try link("../../video\(number)", at: "\(devices)/v4l/by-id/\(name)")
     }

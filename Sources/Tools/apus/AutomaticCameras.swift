@@ -39,6 +39,10 @@ struct AutomaticCameras {
 
     private(set) var bindings: [Binding] = []
     private(set) var memory: DeviceMemory
+    /// The nodes that links lead to now which are cameras' sources; links of anybody's making, anywhere.
+    var targets: [String: String] = [:]
+    /// True if a device has to wait, as it may be that of a camera whose source is a link that is not there yet.
+    private(set) var isHolding = false
     /// Devices for which there was no room, each told once.
     private var refused: Set<DeviceIdentity> = []
     /// Ids that several devices had at once: from then on they are told apart by their places, for ever.
@@ -49,7 +53,7 @@ struct AutomaticCameras {
     /// The camera that a device is, by itself or because the configuration says so.
     func camera(of device: CaptureDevice, _ configuration: Configuration, evenIfGone: Bool = false) -> String? {
         bindings.first { ($0.isThere || evenIfGone) && $0.device.node.identity == device.node.identity }?.camera
-            ?? configuration.cameras.first { Self.names($0.source, device) }?.name
+            ?? configuration.cameras.first { isNamed(device, by: $0.source) }?.name
     }
 
     /// The devices with the ids that they keep: one that had a twin is called by its place, whether the twin is there or not.
@@ -70,17 +74,20 @@ struct AutomaticCameras {
     ///
     /// - Parameter isWithdrawn: whether a device is gone for good, as simulated ones are that nobody wants any more; then
     ///   nobody waits for it.
+    /// - Parameter isFresh: whether a device has come just now, so that udev may still have to make its links.
     mutating func take(
         _ devices: [CaptureDevice],
         _ configuration: Configuration,
-        isWithdrawn: (CaptureDevice) -> Bool = { _ in false }
+        isWithdrawn: (CaptureDevice) -> Bool = { _ in false },
+        isFresh: (CaptureDevice) -> Bool = { _ in false }
     ) -> [News] {
         var news: [News] = []
         let devices = naming(devices)
         let named = configuration.cameras.filter { $0.source == "auto" }.map(\.name)
         let names = Set(configuration.cameras.map(\.name))
         // What somebody has written down is his.
-        var free = devices.filter { device in !configuration.cameras.contains { Self.names($0.source, device) } }
+        var free = devices.filter { device in !configuration.cameras.contains { isNamed(device, by: $0.source) } }
+        let taken = devices.filter { device in !free.contains { $0.node.path == device.node.path } }
         for binding in bindings {
             let isWanted =
                 binding.isAdded ? !named.isEmpty && !names.contains(binding.camera) : named.contains(binding.camera)
@@ -88,9 +95,16 @@ struct AutomaticCameras {
             bindings.removeAll { $0.camera == binding.camera }
             news.append(.released(binding))
         }
+        news += giveBack(taken, free)
         news += match(&free)
+        isHolding = false
         guard !named.isEmpty else { return news }
         free.removeAll { !$0.isUsable }
+        if awaitsLink(configuration) {
+            let count = free.count
+            free.removeAll { isFresh($0) && $0.node.links.isEmpty }
+            isHolding = free.count < count
+        }
         for camera in named where !bindings.contains(where: { $0.camera == camera }) {
             let own = free.firstIndex { memory.name(of: $0.identity) == camera }
             let unknown = free.firstIndex { memory.name(of: $0.identity) == nil }
@@ -115,6 +129,36 @@ struct AutomaticCameras {
         guard let index = bindings.firstIndex(where: { $0.camera == camera && !$0.isThere }) else { return nil }
         memory.forget(camera)
         return bindings.remove(at: index)
+    }
+
+    /// Has cameras leave devices that are others' by the configuration: that shows once their links are there.
+    private mutating func giveBack(_ taken: [CaptureDevice], _ free: [CaptureDevice]) -> [News] {
+        var news: [News] = []
+        for binding in bindings {
+            let own = binding.device.identity
+            let isMoved = !hasTwins(own.base) && !free.contains { $0.identity.base == own.base }
+            guard taken.contains(where: { $0.identity == own || isMoved && $0.identity.base == own.base }) else {
+                continue
+            }
+            bindings.removeAll { $0.camera == binding.camera }
+            memory.forget(binding.camera)
+            news.append(.released(binding))
+        }
+        return news
+    }
+
+    /// True if a camera's source is a link that leads nowhere yet.
+    private func awaitsLink(_ configuration: Configuration) -> Bool {
+        configuration.cameras.contains { camera in
+            guard let path = Self.path(camera.source) else { return false }
+            return !path.hasPrefix("/dev/video") && targets[path] == nil
+        }
+    }
+
+    /// The path that is a camera's source; nil if it is something else.
+    static func path(_ source: String) -> String? {
+        guard case .v4l2(let name, _)? = try? SourceAddress(parsing: source), name.hasPrefix("/") else { return nil }
+        return name
     }
 
     /// Finds the devices of the cameras again, and takes them out of those that are free.
@@ -165,9 +209,10 @@ struct AutomaticCameras {
     }
 
     /// True if a source of the configuration names the device.
-    private static func names(_ source: String, _ device: CaptureDevice) -> Bool {
+    private func isNamed(_ device: CaptureDevice, by source: String) -> Bool {
         guard case .v4l2(let name, _)? = try? SourceAddress(parsing: source) else { return false }
-        return device.node.path == name || device.node.links.contains(name) || device.identity.answers(to: name)
+        return device.node.path == name || targets[name] == device.node.path || device.node.links.contains(name)
+            || device.identity.answers(to: name)
     }
 
     /// A camera's name made of what the device calls itself; none of those that are taken.

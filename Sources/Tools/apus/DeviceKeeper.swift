@@ -33,9 +33,16 @@ final class DeviceKeeper {
     /// The first look is over, or has taken too long.
     private var isStarted = false
     private var lastPretendedNode = 0
+    /// When the devices that are there came, by node and identity; long ago for those that were there before.
+    private var arrivals: [String: Instant] = [:]
+    private var nextLook: LoopTimer?
 
     /// A start waits so long for devices to answer; they may come later.
     private static let patience = Duration.seconds(3)
+    /// udev has made a device's links by then.
+    private static let linkTime = Duration.seconds(2)
+    /// A device that does not answer is looked at again so often; it is not asked while it still thinks.
+    private static let silenceTime = Duration.seconds(5)
 
     /// Looks for devices; returns when they have answered, or after a while.
     init(
@@ -100,6 +107,7 @@ final class DeviceKeeper {
     /// Looks no more, and takes the simulated devices away.
     func close() {
         watcher?.stop()
+        nextLook?.cancel()
         let simulation = Simulation(directory: directory, isStandIn: false)
         for number in 1...Simulation.maximumCount { simulation.unplug(number) }
         File.removeDirectory(directory)
@@ -131,9 +139,21 @@ final class DeviceKeeper {
         isScanning = false
         let old = devices
         devices = automatic.naming(found)
+        let before = arrivals
+        arrivals = [:]
+        for device in devices {
+            let key = "\(device.node.path) \(device.identity.full)"
+            arrivals[key] = before[key] ?? (isStarted ? loop.now : .zero)
+        }
         let isOther = assign()
         if isStarted { tell(old) }
         if isOther, isStarted { onChange() }
+        nextLook?.cancel()
+        if automatic.isHolding {
+            nextLook = loop.timer(after: Self.linkTime) { [unowned self] in scan() }
+        } else if devices.contains(where: { $0.problem == .silent }) {
+            nextLook = loop.timer(after: Self.silenceTime) { [unowned self] in scan() }
+        }
         guard isDue else { return }
         isDue = false
         scan()
@@ -175,7 +195,17 @@ final class DeviceKeeper {
         let memory = automatic.memory
         let sources = automatic.bindings.map(\.source)
         var isOther = false
-        for news in automatic.take(devices, configuration, isWithdrawn: { isWithdrawn($0) }) {
+        automatic.targets = [:]
+        for path in configuration.cameras.compactMap({ AutomaticCameras.path($0.source) }) {
+            automatic.targets[path] = File.resolved(path)
+        }
+        let all = automatic.take(
+            devices,
+            configuration,
+            isWithdrawn: { isWithdrawn($0) },
+            isFresh: { isFresh($0) }
+        )
+        for news in all {
             switch news {
             case .bound(let binding):
                 isOther = true
@@ -195,6 +225,11 @@ final class DeviceKeeper {
         if automatic.memory != memory { save() }
         // A device that has got a twin is called otherwise, and one that is at another place now may be.
         return isOther || automatic.bindings.map(\.source) != sources
+    }
+
+    private func isFresh(_ device: CaptureDevice) -> Bool {
+        guard let arrival = arrivals["\(device.node.path) \(device.identity.full)"] else { return false }
+        return loop.now - arrival < Self.linkTime
     }
 
     private func note(_ event: String, _ binding: AutomaticCameras.Binding) {

@@ -32,12 +32,14 @@ extension CaptureDevice {
         }
         // What one of our own cameras uses is where it should be.
         if let problem, camera == nil || problem != .busy {
-            members.append(
-                JSON.Member("problem", ["code": .string(problem.code), "message": .string(problem.description)])
-            )
+            members.append(JSON.Member("problem", problem.json))
         }
         return .object(members)
     }
+}
+
+extension DeviceProblem {
+    var json: JSON { ["code": .string(code), "message": .string(description)] }
 }
 
 extension DeviceFormat {

@@ -55,7 +55,7 @@ enum DevicesCommand {
         if let answer = try? Instance.request("supervisor", "devices", [], runDirectory),
             let devices = answer["devices"]?.elements
         {
-            return devices
+            return busy(devices)
         }
         let tree = DeviceTree()
         var scanner = DeviceScanner(tree)
@@ -64,9 +64,29 @@ enum DevicesCommand {
         return (scanner.scan() + standIn).map { $0.json(camera: nil) }
     }
 
+    /// The devices of an instance, which does not ask anew for each list, with those that another program has taken since.
+    ///
+    /// Our own cameras of other kinds, such as libcamera's, are among these programs.
+    private static func busy(_ devices: [JSON]) -> [JSON] {
+        let free = devices.filter(isFree).map { DeviceInquiry.Subject(path: $0.text("node"), stamp: nil) }
+        let answers = DeviceInquiry { DeviceProbe.ask($0) }.answers(of: free)
+        return devices.map { device in
+            let answer = answers[DeviceInquiry.Subject(path: device.text("node"), stamp: nil)]
+            guard isFree(device), answer?.isBusy == true else { return device }
+            return .object(device.members + [JSON.Member("problem", DeviceProblem.busy.json)])
+        }
+    }
+
+    private static func isFree(_ device: JSON) -> Bool {
+        device["simulated"]?.boolean != true && device["camera"]?.string == nil && device["problem"] == nil
+    }
+
     /// What a device offers; nothing if it cannot be asked.
     private static func offer(_ device: JSON) -> [DeviceFormat] {
-        guard device["simulated"]?.boolean != true, let node = device["node"]?.string else { return [] }
+        // One that does not answer would not answer this either.
+        guard device["simulated"]?.boolean != true, device["problem"]?["code"] != "silent",
+            let node = device["node"]?.string
+        else { return [] }
         return (try? DeviceFormat.all(of: node)) ?? []
     }
 
@@ -86,7 +106,8 @@ enum DevicesCommand {
         var table = Table([["id", device.text("id")], ["node", device.text("node")]])
         table.append(["source", device.text("source")])
         table.append(["state", state(device)])
-        table.append(["driver", "\(device.text("driver")), \(device.text("bus"))"])
+        let driver = [device.text("driver"), device.text("bus")].filter { !$0.isEmpty }
+        if !driver.isEmpty { table.append(["driver", driver.joined(separator: ", ")]) }
         if let usb = device["usb"] {
             let serial = usb.text("serial").isEmpty ? "" : ", serial number \(usb.text("serial"))"
             let speed = usb.text("speed").isEmpty ? "" : " at \(usb.text("speed")) Mbit/s"

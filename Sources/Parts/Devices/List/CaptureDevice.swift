@@ -35,11 +35,10 @@ package struct CaptureDevice: Sendable, Hashable {
 
     /// The source to write into the configuration, which finds the device again.
     package var source: String {
-        // A link of udev's says less than two devices with the same number of their own do to us.
-        if node.id == node.identity.base, let link = node.links.first(where: { $0.contains("/by-id/") }) {
-            return "v4l2:\(link)"
-        }
-        return "v4l2:\(node.id)"
+        // udev makes one link by id of all devices that have no number of their own, or the same: then place counts.
+        let isKnown = node.usb.map { !DeviceIdentity.part($0.serial).isEmpty } ?? true
+        let kind = isKnown && node.id == node.identity.base ? "/by-id/" : "/by-path/"
+        return "v4l2:\(node.links.first { $0.contains(kind) } ?? node.id)"
     }
 
     /// True if cameras can be made of it without anybody asking for it.
@@ -53,41 +52,40 @@ package struct CaptureDevice: Sendable, Hashable {
 package struct DeviceScanner: Sendable {
     private let tree: DeviceTree
     package var simulation: Simulation?
-    private let ask: @Sendable (String) -> DeviceProbe
+    private let inquiry: DeviceInquiry
     private var known: [DeviceNode: (stamp: String?, probe: DeviceProbe)] = [:]
 
-    /// `ask` is called with the path of a node.
+    /// `ask` is called with the path of a node, on a thread of its own; its answer is waited for no longer than `patience`.
     package init(
         _ tree: DeviceTree = DeviceTree(),
         simulation: Simulation? = nil,
+        patience: Duration = DeviceInquiry.patience,
         ask: @escaping @Sendable (String) -> DeviceProbe = { DeviceProbe.ask($0) }
     ) {
         self.tree = tree
         self.simulation = simulation
-        self.ask = ask
+        inquiry = DeviceInquiry(patience: patience, ask: ask)
     }
 
     /// All devices that capture, in the kernel's order, then the simulated ones.
     ///
     /// With `anew`, all are asked again; nodes that are to be spared, as they are in use, are not asked more than once.
     package mutating func scan(anew: Bool = false, sparing inUse: Set<String> = []) -> [CaptureDevice] {
-        var devices: [CaptureDevice] = []
-        var seen: [DeviceNode: (stamp: String?, probe: DeviceProbe)] = [:]
-        for node in tree.nodes() {
-            // The links are made later than the node, and say nothing of what it is.
-            var plain = node
-            plain.links = []
-            plain.id = node.identity.full
-            let stamp = File.stamp(node.path)
-            let probe: DeviceProbe
+        let nodes = tree.nodes()
+            .map { ($0, Self.plain($0), DeviceInquiry.Subject(path: $0.path, stamp: File.stamp($0.path))) }
+        let asked = nodes.filter { node, plain, subject in
             // A virtual device may turn from output to capture without a word.
             let mayChange = (node.place.isEmpty || known[plain]?.probe.mayChange == true) && !inUse.contains(node.path)
-            if !anew, !mayChange, let known = known[plain], known.stamp == stamp {
-                probe = known.probe
-            } else {
-                probe = ask(node.path)
-            }
-            seen[plain] = (stamp, probe)
+            // Its question has been put already.
+            let isThinking = known[plain]?.probe == .failed(.silent)
+            return anew || mayChange || isThinking || known[plain] == nil || known[plain]?.stamp != subject.stamp
+        }
+        let answers = inquiry.answers(of: asked.map(\.2))
+        var devices: [CaptureDevice] = []
+        var seen: [DeviceNode: (stamp: String?, probe: DeviceProbe)] = [:]
+        for (node, plain, subject) in nodes {
+            guard let probe = answers[subject] ?? known[plain]?.probe else { continue }
+            seen[plain] = (subject.stamp, probe)
             switch probe {
             case .captures(let facts): devices.append(CaptureDevice(node: node, facts: facts))
             case .other: break
@@ -101,9 +99,26 @@ package struct DeviceScanner: Sendable {
         known = seen
         return devices + (simulation?.devices(hasVideo: tree.hasVideo) ?? [])
     }
+
+    /// A node without its links, which are made later and say nothing of what it is.
+    private static func plain(_ node: DeviceNode) -> DeviceNode {
+        var plain = node
+        plain.links = []
+        plain.id = node.identity.full
+        return plain
+    }
 }
 
 extension DeviceProbe {
+    /// True of a device that another program is using.
+    package var isBusy: Bool {
+        switch self {
+        case .captures(let facts): facts.problem == .busy
+        case .failed(let problem): problem == .busy
+        case .other: false
+        }
+    }
+
     fileprivate var mayChange: Bool {
         switch self {
         case .captures(let facts): facts.problem?.mayPass ?? false

@@ -11,10 +11,11 @@ package struct DeviceFormat: Sendable, Equatable {
     package var fourCC: UInt32
     package var sizes: [DeviceSize]
 
-    /// The kernel's code as four characters.
+    /// The kernel's code as four characters; of a format with the bytes of its pixels the other way round, with `-BE`.
     package var code: String {
-        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: fourCC >> (8 * $0)) }
-        return DeviceText.plain(String(decoding: bytes, as: UTF8.self))
+        // The highest bit is no part of a character: v4l2_fourcc_be().
+        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: fourCC >> (8 * $0)) & ($0 == 3 ? 0x7F : 0xFF) }
+        return DeviceText.plain(String(decoding: bytes, as: UTF8.self)) + (fourCC >> 31 == 1 ? "-BE" : "")
     }
 
     /// Nil if it cannot be used.

@@ -49,6 +49,8 @@ package enum DeviceProblem: Sendable, Hashable, CustomStringConvertible {
     case formats
     /// Part of a chain of devices that a program has to put together.
     case pipeline
+    /// Its driver hangs, or takes very long.
+    case silent
     case failure(String)
 
     /// What is wrong, and what helps.
@@ -58,6 +60,7 @@ package enum DeviceProblem: Sendable, Hashable, CustomStringConvertible {
         case .busy: "another program is using it"
         case .formats: "offers no format that can be used"
         case .pipeline: "one part of a processor's camera pipeline; use the libcamera source for its camera"
+        case .silent: "it does not answer; unplug it, or restart the machine"
         case .failure(let reason): reason
         }
     }
@@ -69,6 +72,7 @@ package enum DeviceProblem: Sendable, Hashable, CustomStringConvertible {
         case .busy: "busy"
         case .formats: "formats"
         case .pipeline: "pipeline"
+        case .silent: "silent"
         case .failure: "failure"
         }
     }
