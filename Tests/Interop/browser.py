@@ -2,11 +2,13 @@
 # Drives a headless Chromium or Firefox by WebDriver BiDi: opens pages, runs scripts, takes pictures, hears complaints.
 
 import base64
+import contextlib
 import itertools
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.request
@@ -110,7 +112,13 @@ class Browser:
             # A home of its own, so that nobody's profile is touched.
             environment = {**os.environ, "HOME": str(self.directory)}
             self.process = subprocess.Popen(
-                [str(part) for part in command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment
+                [str(part) for part in command],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                # Its helpers end with it, and write nothing more into its folder.
+                start_new_session=True,
             )
 
     def answers(self, address):
@@ -137,6 +145,8 @@ class Browser:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # The protocol
