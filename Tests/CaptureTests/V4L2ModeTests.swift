@@ -35,6 +35,21 @@ import Testing
         #expect(best(.init(format: .nv12)) == nil)
     }
 
+    @Test("of a range of sizes, the one that is wanted is among those that are looked at, if the device has it")
+    func range() {
+        func chosen(_ width: Int, _ height: Int) -> [PictureSize] {
+            V4L2Device.chosen(16...1280, 16...800, steps: (2, 1), [PictureSize(width: width, height: height)])
+        }
+        let usual = [(1280, 720), (800, 600), (640, 480), (640, 360), (320, 240)]
+            .map { PictureSize(width: $0.0, height: $0.1) }
+
+        #expect(chosen(720, 575) == [PictureSize(width: 720, height: 575)] + usual)
+        #expect(Set(chosen(640, 480)) == Set(usual))
+        #expect(chosen(721, 576) == usual)
+        #expect(chosen(1282, 720) == usual)
+        #expect(chosen(1280, 801) == usual)
+    }
+
     @Test("every format has a code, and the codes of planes apart are known")
     func codes() {
         for format in V4L2Format.allCases {

@@ -23,16 +23,17 @@ class Drivers:
             if done.returncode != 0 and "File exists" not in done.stderr:
                 raise AssertionError(f"insmod {path}: {done.stderr.strip()}")
 
-    def load_vivid(self, webcams, multiplanar=0, hdmi=0):
-        """So many cameras with planes in one memory, then such with several, then capture boards with a signal."""
-        count = webcams + multiplanar + hdmi
+    def load_vivid(self, webcams=0, multiplanar=0, hdmi=0, television=0):
+        """So many cameras with planes in one memory, then such with several, then boards with a digital or analogue signal."""
+        inputs = ["0x0"] * (webcams + multiplanar) + ["0x3"] * hdmi + ["0x2"] * television
+        count = len(inputs)
         self.load(
             "vivid",
             f"n_devs={count}",
             f"node_types={','.join(['0x1'] * count)}",
             f"num_inputs={','.join(['1'] * count)}",
-            f"input_types={','.join(['0x0'] * (webcams + multiplanar) + ['0x3'] * hdmi)}",
-            f"multiplanar={','.join(['1'] * webcams + ['2'] * multiplanar + ['1'] * hdmi)}",
+            f"input_types={','.join(inputs)}",
+            f"multiplanar={','.join(['1'] * webcams + ['2'] * multiplanar + ['1'] * (hdmi + television))}",
         )
 
     def unload(self, name):
@@ -76,3 +77,17 @@ def control(node, **values):
 def read_control(node, name):
     done = subprocess.run(["v4l2-ctl", "-d", node, "-C", name], capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.split(":", 1)[1].strip()
+
+
+def menu(node, name):
+    """The entries of a menu control by their numbers, as v4l2-ctl lists them."""
+    done = subprocess.run(["v4l2-ctl", "-d", node, "-L"], capture_output=True, text=True, check=True, timeout=60)
+    lines = iter(done.stdout.splitlines())
+    next(line for line in lines if line.split()[:1] == [name])
+    entries = {}
+    for line in lines:
+        number, _, text = line.strip().partition(": ")
+        if not number.isdigit():
+            break
+        entries[int(number)] = text
+    return entries

@@ -46,6 +46,13 @@ int apus_v4l2_query_standard(int fd, uint64_t *standards) {
     return 0;
 }
 
+int apus_v4l2_get_lines(int fd, uint32_t *lines) {
+    v4l2_std_id found = 0;
+    if (retry(fd, VIDIOC_G_STD, &found) < 0) return -1;
+    *lines = found & V4L2_STD_525_60 ? 525 : found & V4L2_STD_625_50 ? 625 : 0;
+    return 0;
+}
+
 int apus_v4l2_set_standard(int fd, uint64_t standards) {
     v4l2_std_id wanted = standards;
     return retry(fd, VIDIOC_S_STD, &wanted);

@@ -2,7 +2,7 @@
 // The modes that a V4L2 device lists: formats, of each the sizes, of each the rates.
 
 import CShimLinux
-import Config
+package import Config
 
 extension V4L2Device {
     /// Sizes worth looking at where a device offers a range.
@@ -13,8 +13,8 @@ extension V4L2Device {
     /// Frames per second worth looking at where a device offers a range, highest first.
     private static let usualRates: [Double] = [60, 50, 30, 25, 20, 15, 10, 7.5, 5, 2, 1]
 
-    /// All modes that the device lists.
-    package func modes() -> [V4L2Mode] {
+    /// All modes that the device lists; where it offers a range of sizes, usual ones and those that are wanted.
+    package func modes(including wanted: [PictureSize] = []) -> [V4L2Mode] {
         var result: [V4L2Mode] = []
         for index in 0..<Self.listLimit {
             var fourCC: UInt32 = 0
@@ -24,7 +24,7 @@ extension V4L2Device {
             for sizeIndex in 0..<Self.listLimit {
                 var sizes = apus_v4l2_sizes()
                 guard unsafe apus_v4l2_sizes_at(descriptor, fourCC, sizeIndex, &sizes) == 0 else { break }
-                for size in Self.candidates(sizes) {
+                for size in Self.candidates(sizes, wanted) {
                     result.append(V4L2Mode(fourCC: fourCC, size: size, rates: rates(fourCC, size)))
                 }
                 if sizes.step_width != 0 { break }
@@ -37,14 +37,32 @@ extension V4L2Device {
         return result
     }
 
-    /// The sizes worth looking at: the one that is offered, or usual ones within the range.
-    private static func candidates(_ sizes: apus_v4l2_sizes) -> [PictureSize] {
+    /// The sizes worth looking at: the one that is offered, or some of the range.
+    private static func candidates(_ sizes: apus_v4l2_sizes, _ wanted: [PictureSize]) -> [PictureSize] {
         let largest = PictureSize(width: Int(sizes.max_width), height: Int(sizes.max_height))
         guard sizes.step_width != 0 else { return [largest] }
-        return usualSizes.filter {
-            $0.width <= largest.width && $0.height <= largest.height && $0.width >= Int(sizes.min_width)
-                && $0.height >= Int(sizes.min_height)
-        }
+        let (width, height) = (Int(sizes.min_width), Int(sizes.min_height))
+        return chosen(
+            width...max(width, largest.width),
+            height...max(height, largest.height),
+            steps: (max(1, Int(sizes.step_width)), max(1, Int(sizes.step_height))),
+            wanted
+        )
+    }
+
+    /// Of a range of sizes, those that are wanted, and usual ones.
+    static func chosen(
+        _ widths: ClosedRange<Int>,
+        _ heights: ClosedRange<Int>,
+        steps: (width: Int, height: Int),
+        _ wanted: [PictureSize]
+    ) -> [PictureSize] {
+        (wanted + usualSizes.filter { !wanted.contains($0) })
+            .filter {
+                widths.contains($0.width) && heights.contains($0.height)
+                    && ($0.width - widths.lowerBound) % steps.width == 0
+                    && ($0.height - heights.lowerBound) % steps.height == 0
+            }
     }
 
     /// The frames per second that are offered at a size, highest first; of a range the usual ones and its ends.

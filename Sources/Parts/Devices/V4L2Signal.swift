@@ -104,6 +104,17 @@ extension V4L2Device {
         return V4L2Timings(found)
     }
 
+    /// The size that the signal of a television standard is digitised in; nil if the input takes none.
+    package var standardSize: PictureSize? {
+        var lines: UInt32 = 0
+        // Safe: the call fills in a variable of ours.
+        guard input?.isAnalogue == true, unsafe apus_v4l2_get_lines(descriptor, &lines) == 0, lines > 0 else {
+            return nil
+        }
+        // ITU-R BT.601: 720 samples of each of the lines that show something.
+        return PictureSize(width: 720, height: lines == 525 ? 480 : 576)
+    }
+
     /// Takes frames from another input.
     package func select(input number: Int) throws(CaptureError) {
         if input?.number == number { return }

@@ -17,6 +17,8 @@ int apus_v4l2_set_input(int fd, uint32_t index);
 /** The television standards that the signal may have, as bits (V4L2_STD_…); 0: none is seen. */
 int apus_v4l2_query_standard(int fd, uint64_t *standards);
 int apus_v4l2_set_standard(int fd, uint64_t standards);
+/** The lines of the standard that the input is set to: 525 or 625; 0: neither. */
+int apus_v4l2_get_lines(int fd, uint32_t *lines);
 
 /** The bits of a standard's family. */
 uint64_t apus_v4l2_pal(void);

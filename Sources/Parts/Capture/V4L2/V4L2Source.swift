@@ -113,7 +113,8 @@ final class V4L2Source: ControlledSource {
         let timings = device.signalTimings
         let modes = device.modes()
         // The signal's own size and rate are what there is to see of it.
-        let size = timings?.size ?? target.size
+        let size = timings?.size ?? device.standardSize ?? target.size
+        let modes = device.modes(including: [request.size ?? size])
         let rate = timings.map { max(1, Int($0.frameRate.rounded())) } ?? target.frameRate
         guard let mode = V4L2Mode.best(among: modes, for: request, preferring: size, rate: rate) else {
             let wanted = request.format.map { "format \($0.rawValue)" } ?? "format that can be used"
