@@ -6,12 +6,14 @@ import subprocess
 
 from . import machine
 
+# The films, all of colour bars. RTP tells the sides of a JPEG in eights.
+SIZES = {"bars": "320x192", "wide": "400x224"}
 # What ffmpeg is to write into loopback devices. It can start an MJPEG file over, but no H.264 file: that one is long.
 CODINGS = {
     # The Huffman tables that cameras use, the only ones that RTP can carry.
     "mjpeg": ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-huffman", "default", "-q:v", "3", "-f", "mjpeg"],
-    "h264": ["-t", "600", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "10", "-f", "h264"],
-    "hevc": ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-x265-params", "log-level=none:keyint=10:aud=1", "-f", "hevc"],
+    "h264": ["-t", "600", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "5", "-f", "h264"],
+    "hevc": ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-x265-params", "log-level=none:keyint=5:aud=1", "-f", "hevc"],
 }
 
 
@@ -21,12 +23,16 @@ def make(version):
     packed = machine.FOLDER / f"files/boot/vmlinuz-{version}"
     if is_older(image, packed):
         image.write_bytes(unpack(packed.read_bytes()))
-    for name, options in CODINGS.items():
-        path = machine.FOLDER / f"bars.{name}"
-        if not path.exists():
-            # RTP tells the sides of a JPEG in eights.
-            command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "pal100bars=size=320x192:rate=10"]
-            subprocess.run([*command, "-t", "2", *options, "-y", path], check=True)
+    for film, size in SIZES.items():
+        for name, options in CODINGS.items():
+            path = machine.FOLDER / f"{film}.{name}"
+            if is_older(path, machine.ROOT / "Tests/Kernel/fixtures.py"):
+                command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"pal100bars=size={size}:rate=10"]
+                subprocess.run([*command, "-t", "2", *options, "-y", path], check=True)
+    photo = machine.FOLDER / "photo.jpeg"
+    if is_older(photo, machine.ROOT / "Tests/Kernel/fixtures.py"):
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x480", "-frames:v", "1"]
+        subprocess.run([*command, "-huffman", "default", "-q:v", "3", "-f", "mjpeg", "-y", photo], check=True)
     source = machine.ROOT / "Tests/Kernel/floor.c"
     program = machine.FOLDER / "floor"
     if is_older(program, source):

@@ -58,6 +58,7 @@ def main():
     print(f"booted in {uptime():.1f} s", flush=True)
     drivers = devices.Drivers(plan["folder"], plan["modules"])
     tests = unittest.TestSuite()
+    suite.SLOWNESS = max(1.0, uptime() / suite.BOOT)
     for name, chosen in plan["tests"].items():
         module = importlib.import_module(f".{name}", __package__)
         module.DRIVERS = drivers

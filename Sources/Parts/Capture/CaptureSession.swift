@@ -20,6 +20,8 @@ package final class CaptureSession {
     package private(set) var losses: UInt64 = 0
     /// How often it did not come when it was tried.
     package private(set) var failedTries: UInt64 = 0
+    /// A loopback device that nobody feeds is tried so often: nothing tells of who begins to.
+    static let unfedPeriod = Duration.milliseconds(500)
 
     private let loop: EventLoop
     private var address: SourceAddress
@@ -32,6 +34,8 @@ package final class CaptureSession {
     private var timeline = Timeline()
     private var sound = Timeline()
     private var isDiscontinuous = false
+    /// It was live since it was last counted as lost, also if it stands still now.
+    private var hasGiven = false
     private let board: ControlBoard
     private var watcher: DeviceWatcher?
     /// The device that the address names, or that `auto` has found; it is the camera's from then on.
@@ -176,6 +180,7 @@ package final class CaptureSession {
                 events.audio(info, bytes)
             },
             live: { [unowned self] format in
+                hasGiven = true
                 backoff.succeeded(at: loop.now)
                 change(.live(format))
             },
@@ -202,11 +207,14 @@ package final class CaptureSession {
             source = nil
             return change(.ended)
         }
-        if case .live = state { losses += 1 } else { failedTries += 1 }
+        // A device that nobody has begun to feed is not lost, but waited for.
+        if hasGiven { losses += 1 } else if error.kind != .unfed { failedTries += 1 }
+        hasGiven = false
         change(.lost(reason: error.description))
         if let source, source.comesBack { return }
         source = nil
-        let wait = backoff.next(at: loop.now, noise: Random.uint64())
+        let isUnfed = error.kind == .unfed
+        let wait = isUnfed ? Self.unfedPeriod : backoff.next(at: loop.now, noise: Random.uint64())
         retry = loop.timer(after: wait) { [unowned self] in open() }
     }
 

@@ -15,6 +15,8 @@ package struct CaptureError: Error, Sendable, Equatable, CustomStringConvertible
         case transient
         /// The stream has ended: it is to be started anew.
         case ended
+        /// Whoever feeds a loopback device is not there, or pauses: no failure, and worth a look every now and then.
+        case unfed
     }
 
     package let description: String

@@ -19,6 +19,8 @@ package import System
     package let path: String
     /// What the device calls itself.
     package let card: String
+    /// True if its frames are another program's, which feeds it (v4l2loopback).
+    package let isLoopback: Bool
     private let file: FileDescriptor
     /// Names of controls in the device's order; see `controls()`.
     var controlNames: [UInt32: (name: String, group: String)] = [:]
@@ -84,8 +86,23 @@ package import System
         card = unsafe withUnsafeBytes(of: identity.card) {
             unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
+        // Safe: as above.
+        isLoopback = unsafe withUnsafeBytes(of: identity.driver) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) == Self.loopbackDriver
+        }
         type = apus_v4l2_capture_type(identity.capabilities)
-        guard type != 0 else { throw CaptureError("\(path): \(card) does not capture video") }
+        guard type != 0 else {
+            if isLoopback { throw Self.unfed(path) }
+            throw CaptureError("\(path): \(card) does not capture video")
+        }
+    }
+
+    /// What v4l2loopback calls itself.
+    static let loopbackDriver = "v4l2 loopback"
+
+    /// What is told of a loopback device that nobody feeds: it does not capture, or has no format.
+    package static func unfed(_ path: String) -> CaptureError {
+        CaptureError("\(path): nobody feeds the loopback device", kind: .unfed)
     }
 
     deinit { close() }

@@ -86,6 +86,7 @@ final class V4L2Source: ControlledSource {
                 stop()
                 escalate(error)
                 throw error
+                let error = judged(error)
             }
         }
         timers = [
@@ -118,6 +119,7 @@ final class V4L2Source: ControlledSource {
         let rate = timings.map { max(1, Int($0.frameRate.rounded())) } ?? target.frameRate
         guard let mode = V4L2Mode.best(among: modes, for: request, preferring: size, rate: rate) else {
             let wanted = request.format.map { "format \($0.rawValue)" } ?? "format that can be used"
+        if modes.isEmpty, device.isLoopback { throw V4L2Device.unfed(path) }
             throw CaptureError("\(path): \(device.card) offers no \(wanted)")
         }
         let asked = Double(request.frameRate ?? rate)
@@ -196,6 +198,7 @@ final class V4L2Source: ControlledSource {
     private func fail(_ error: CaptureError) {
         let output = output
         memory.report.add(.reopen)
+        let error = judged(fault)
         output?.recovery(.reopen, error.description)
         stop()
         escalate(error)
@@ -203,6 +206,12 @@ final class V4L2Source: ControlledSource {
     }
 
     /// Counts an opening without use, and resets a USB device when nothing else has helped.
+    /// What an error means: a loopback device has no cable or bus, so whatever happens is up to who feeds it.
+    private func judged(_ error: CaptureError) -> CaptureError {
+        guard device?.isLoopback == true, error.kind != .gone else { return error }
+        return CaptureError(error.description, kind: .unfed)
+    }
+
     private func escalate(_ error: CaptureError) {
         guard error.kind == .transient || error.kind == .ended else { return }
         memory.fruitless += 1
@@ -216,7 +225,8 @@ final class V4L2Source: ControlledSource {
 
     /// Takes the step that frames are to be brought back by.
     private func take(_ step: StallWatch.Step, _ error: CaptureError) {
-        guard let device, step == .restart else { return fail(error) }
+        // Loopback devices do not start anew, and while they are open, nobody can feed them with another size.
+        guard let device, step == .restart, !device.isLoopback else { return fail(error) }
         memory.report.add(.restart)
         output?.recovery(.restart, error.description)
         errors = 0
@@ -251,7 +261,7 @@ final class V4L2Source: ControlledSource {
             errors += 1
             guard errors >= Self.errorLimit, let step = stream?.stalls.fault(at: loop.now) else { return }
             take(step, error)
-        case .other, .gone, .noBandwidth: fail(error)
+        case .other, .gone, .noBandwidth, .unfed: fail(error)
         }
     }
 

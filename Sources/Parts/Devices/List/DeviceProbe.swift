@@ -146,8 +146,11 @@ extension DeviceProbe {
             facts.problem = .pipeline
         } else if !facts.formats.contains(where: { V4L2Format(fourCC: $0) != nil }) {
             facts.problem = .formats
-        } else if unsafe apus_v4l2_request_buffers(file.raw, type, &none) != 0, lastErrorCode == Self.busyCode {
-            // To give back no buffers is refused only while somebody else has some.
+        } else if facts.driver != V4L2Device.loopbackDriver,
+            unsafe apus_v4l2_request_buffers(file.raw, type, &none) != 0, lastErrorCode == Self.busyCode
+        {
+            // To give back no buffers is refused only while somebody else has some. v4l2loopback (0.12) refuses nothing,
+            // but takes the buffers from whoever captures from it: his next frame fails with EINVAL.
             facts.problem = .busy
         }
         return .captures(facts)
