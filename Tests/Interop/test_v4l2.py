@@ -174,6 +174,8 @@ class FaultTest(SharedCameraTest):
 
         self.camera.stall = 2
 
+        # It opens well, and gives nothing: that is not live, and viewers are told.
+        until(lambda: status(self.apus)["streams"][0]["mode"] == "slate", 10, "the slate is shown meanwhile")
         raised()
         until(lambda: source(self.apus)["state"] == "live", 10, "the camera is live again")
         self.go_on(viewers)

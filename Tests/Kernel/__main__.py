@@ -14,7 +14,7 @@ import unittest
 from . import fixtures, machine
 
 # The tests that need a kernel and nothing else, in order; and those of a system that systemd has started.
-BARE = ["test_formats", "test_coded", "test_usb", "test_devices", "test_libcamera", "test_cameras"]
+BARE = ["test_formats", "test_coded", "test_usb", "test_signals", "test_devices", "test_libcamera", "test_cameras"]
 BOOTED = ["test_service"]
 # As the README tells to make Apus a service of the system.
 INSTALL = """make -s install release={programs}

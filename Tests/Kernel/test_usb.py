@@ -48,7 +48,8 @@ def setUpModule():
     CAMERA, OTHER = USBCamera(image, SIZE, "A1", RATE), USBCamera(image, SIZE, "B2", RATE)
     plug(CAMERA, 0)
     SUITE = Suite({
-        "usb": (f"v4l2:{ID.format('A1')}", "controls = exposure_time_absolute=300, auto_exposure=Manual Mode"),
+        "usb": (f"v4l2:{ID.format('A1')}",
+                "usb_reset = yes\ncontrols = exposure_time_absolute=300, auto_exposure=Manual Mode"),
     }).start()
     unittest.addModuleCleanup(SUITE.destroy)
     SUITE.wait_live("usb")
@@ -94,6 +95,36 @@ class USB(unittest.TestCase):
         print(f"     {FRAMES} frames: capture to ring {json.dumps(ring)}", flush=True)
         print("     floor " + ", ".join(f"p{part} {value:.3f} ms" for part, value in least.items()), flush=True)
 
+    def test_only_a_reset_helps(self):
+        """A camera that sends nothing is started again, then opened again, and reset when neither has brought a frame."""
+        viewer = Viewer(SUITE.rtsp("usb/jpeg"))
+        self.addCleanup(viewer.end)
+        viewer.more(5)
+        before, resets, began = SUITE.source("usb"), CAMERA.resets, time.monotonic()
+        CAMERA.wedge()
+        taken = {}
+
+        def has_taken_all():
+            now = SUITE.source("usb")["capture"]["recoveries"]
+            for step, count in before["capture"]["recoveries"].items():
+                if now[step] > count:
+                    taken.setdefault(step, time.monotonic() - began)
+            return "reset" in taken
+
+        SUITE.until(lambda: has_taken_all() or SUITE.stream("usb", "jpeg")["mode"] == "slate", "the slate is shown")
+        SUITE.until(has_taken_all, "the camera is reset")
+        self.assertEqual(list(taken), ["restart", "reopen", "reset"])
+        self.assertEqual(CAMERA.resets, resets + 1)
+        SUITE.until(lambda: SUITE.stream("usb", "jpeg")["mode"] == "passthrough", "pictures are back")
+        viewer.more(10)
+        self.assertTrue(viewer.is_connected)
+        # It had forgotten what it was set to.
+        self.assertEqual(CAMERA.controls[CAMERA_TERMINAL, 4].value, 300)
+        after = SUITE.source("usb")
+        steps = ", ".join(f"{step} after {moment:.1f} s" for step, moment in taken.items())
+        report("usb reset", sum(moment >= began for moment in viewer.times), after["dropped"] - before["dropped"],
+               viewer.gap(began), f", {steps}, back {time.monotonic() - began:.1f} s after its last frame")
+
     def test_listed(self):
         """Once, though it has another node for what goes with its pictures."""
         listed = subprocess.run([settings.PROGRAMS / "apus", "devices", "--json"], stdout=subprocess.PIPE, check=True)
@@ -113,9 +144,7 @@ class USB(unittest.TestCase):
             SUITE.wait_lost("usb")
             SUITE.until(lambda: SUITE.stream("usb", "jpeg")["mode"] == "slate", "the slate is shown")
             viewer.more(3)
-            # A camera that has been out of power has forgotten what it was set to.
-            for control in CAMERA.controls.values():
-                control.value = control.default
+            CAMERA.forget()
             if other:
                 self.assertEqual(plug(OTHER, 0), old)
                 self.addCleanup(OTHER.unplug)

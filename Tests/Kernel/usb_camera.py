@@ -45,6 +45,8 @@ class USBCamera:
         self.image, self.size, self.serial, self.product, self.rate = image, size, serial, product, rate
         # As long as it hangs, it answers requests, but sends no frame.
         self.hangs = False
+        # Until it is reset, it hangs.
+        self.is_wedged = False
         # How often it was told to start over.
         self.resets = 0
         self.port = None
@@ -154,6 +156,10 @@ class USBCamera:
         if request == 9:
             self.configured = value
             self.resets += 1
+            if self.is_wedged:
+                self.is_wedged = False
+                self.forget()
+                self.hang(False)
         if request in (8, 10):
             return bytes([self.configured if request == 8 else 0])
         return bytes(2) if request == 0 else b""
@@ -225,6 +231,16 @@ class USBCamera:
                         return
             toggle ^= 1
             time.sleep(max(0, began + 1 / self.rate - time.monotonic()))
+
+    def forget(self):
+        """What it was set to, as whoever was without power has."""
+        for control in self.controls.values():
+            control.value = control.default
+
+    def wedge(self):
+        """It sends no frame any more before it is reset."""
+        self.is_wedged = True
+        self.hang(True)
 
     def hang(self, hangs):
         with self.lock:

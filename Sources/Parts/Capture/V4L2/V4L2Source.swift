@@ -46,6 +46,9 @@ final class V4L2Source: ControlledSource {
         var watch: Watch
         /// When the device last told of something.
         var told: Instant
+        /// What it gives, as soon as a frame shows that it does.
+        let format: CaptureFormat
+        var isLive = false
     }
 
     init(
@@ -83,10 +86,10 @@ final class V4L2Source: ControlledSource {
             do throws(CaptureError) {
                 try begin(device, output, isBroken: false)
             } catch {
+                let error = judged(error)
                 stop()
                 escalate(error)
                 throw error
-                let error = judged(error)
             }
         }
         timers = [
@@ -112,14 +115,13 @@ final class V4L2Source: ControlledSource {
     private func begin(_ device: V4L2Device, _ output: SourceOutput, isBroken: Bool) throws(CaptureError) {
         try device.adoptTimings()
         let timings = device.signalTimings
-        let modes = device.modes()
         // The signal's own size and rate are what there is to see of it.
         let size = timings?.size ?? device.standardSize ?? target.size
         let modes = device.modes(including: [request.size ?? size])
         let rate = timings.map { max(1, Int($0.frameRate.rounded())) } ?? target.frameRate
+        if modes.isEmpty, device.isLoopback { throw V4L2Device.unfed(path) }
         guard let mode = V4L2Mode.best(among: modes, for: request, preferring: size, rate: rate) else {
             let wanted = request.format.map { "format \($0.rawValue)" } ?? "format that can be used"
-        if modes.isEmpty, device.isLoopback { throw V4L2Device.unfed(path) }
             throw CaptureError("\(path): \(device.card) offers no \(wanted)")
         }
         let asked = Double(request.frameRate ?? rate)
@@ -129,21 +131,20 @@ final class V4L2Source: ControlledSource {
         report(device, setting, timings)
         errors = 0
         pictures = V4L2Pictures()
+        let format = CaptureFormat(
+            codec: setting.format.codec,
+            size: setting.size,
+            frameRate: setting.frameRate,
+            name: device.card,
+            compromise: memory.report.compromise
+        )
         stream = Stream(
             setting: setting,
             intake: V4L2Intake(output, memory, setting, isBroken: isBroken),
             stalls: StallWatch(frameRate: setting.frameRate, at: loop.now),
             watch: watch,
-            told: loop.now
-        )
-        output.live(
-            CaptureFormat(
-                codec: setting.format.codec,
-                size: setting.size,
-                frameRate: setting.frameRate,
-                name: device.card,
-                compromise: memory.report.compromise
-            )
+            told: loop.now,
+            format: format
         )
     }
 
@@ -195,23 +196,23 @@ final class V4L2Source: ControlledSource {
 
     // MARK: Faults
 
-    private func fail(_ error: CaptureError) {
+    private func fail(_ fault: CaptureError) {
         let output = output
-        memory.report.add(.reopen)
         let error = judged(fault)
+        memory.report.add(.reopen)
         output?.recovery(.reopen, error.description)
         stop()
         escalate(error)
         output?.stopped(error)
     }
 
-    /// Counts an opening without use, and resets a USB device when nothing else has helped.
     /// What an error means: a loopback device has no cable or bus, so whatever happens is up to who feeds it.
     private func judged(_ error: CaptureError) -> CaptureError {
         guard device?.isLoopback == true, error.kind != .gone else { return error }
         return CaptureError(error.description, kind: .unfed)
     }
 
+    /// Counts an opening without use, and resets a USB device when nothing else has helped.
     private func escalate(_ error: CaptureError) {
         guard error.kind == .transient || error.kind == .ended else { return }
         memory.fruitless += 1
@@ -229,6 +230,9 @@ final class V4L2Source: ControlledSource {
         guard let device, step == .restart, !device.isLoopback else { return fail(error) }
         memory.report.add(.restart)
         output?.recovery(.restart, error.description)
+        // Viewers see the slate until there is a frame.
+        output?.waits(error.description)
+        stream?.isLive = false
         errors = 0
         stream?.intake.interrupted()
         do throws(CaptureError) { try device.restartStreaming() } catch { fail(error) }
@@ -346,6 +350,7 @@ final class V4L2Source: ControlledSource {
                     try device.requeue(filled)
                     continue
                 }
+                showLife()
                 if setting.format.codec == nil {
                     if let older = newest {
                         intake.drop(.superseded)
@@ -394,6 +399,13 @@ final class V4L2Source: ControlledSource {
         }
         try device.requeue(filled)
         if let picture { output?.picture(picture, captured) }
+    }
+
+    /// The first frame shows that the camera gives what it is set to; many open well and give nothing.
+    private func showLife() {
+        guard let format = stream?.format, stream?.isLive == false else { return }
+        stream?.isLive = true
+        output?.live(format)
     }
 
     private func noteFrame() {
