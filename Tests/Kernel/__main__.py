@@ -13,8 +13,11 @@ import unittest
 
 from . import fixtures, machine
 
-# The tests that need a kernel and nothing else, in order; and those of a system that systemd has started.
+# The tests that need a kernel and nothing else, in order; those of a machine whose clock counts instructions, two
+# nanoseconds each; and those of a system that systemd has started.
 BARE = ["test_formats", "test_coded", "test_usb", "test_signals", "test_devices", "test_libcamera", "test_cameras"]
+EXACT = ["test_latency"]
+SHIFT = 1
 BOOTED = ["test_service"]
 # As the README tells to make Apus a service of the system.
 INSTALL = """make -s install release={programs}
@@ -46,26 +49,27 @@ def main():
     if options.shell:
         return run(version, f"({options.shell}) >/dev/ttyS1 2>&1", options.timeout)
     words = options.k.split(",")
-    chosen = [(prepare, find(modules, words)) for modules, prepare in [(BARE, None), (BOOTED, INSTALL)]]
-    if not any(tests for _, tests in chosen):
+    kinds = [(BARE, None, None), (EXACT, None, SHIFT), (BOOTED, INSTALL, None)]
+    chosen = [(find(modules, words), prepare, shift) for modules, prepare, shift in kinds]
+    if not any(tests for tests, _, _ in chosen):
         print("kernel: no test has that in its name", file=sys.stderr)
         return 1
     code = 0
-    for prepare, tests in chosen:
+    for tests, prepare, shift in chosen:
         if tests:
             plan = machine.FOLDER / "plan.json"
             plan.write_text(json.dumps(make_plan(version, programs, tests)))
             if prepare is not None:
                 prepare = "set -e\n" + HERE + prepare.format(programs=shlex.quote(str(programs)))
             command = f"/usr/bin/python3 -m Tests.Kernel.guest {shlex.quote(str(plan))} >/dev/ttyS1 2>&1"
-            code = run(version, command, options.timeout, prepare) or code
+            code = run(version, command, options.timeout, prepare, shift) or code
     return code
 
 
-def run(version, command, timeout, prepare=None):
+def run(version, command, timeout, prepare=None, shift=None):
     """Runs a command in a machine of its own; 0 when it went well."""
     began = time.monotonic()
-    code = machine.boot(version, HERE + command, timeout, lambda line: print(line, flush=True), prepare)
+    code = machine.boot(version, HERE + command, timeout, lambda line: print(line, flush=True), prepare, shift=shift)
     print(f"kernel {version}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
     return 0 if code == 0 else 1
 

@@ -24,7 +24,7 @@ class Drivers:
                 raise AssertionError(f"insmod {path}: {done.stderr.strip()}")
 
     def load_vivid(self, webcams=0, multiplanar=0, hdmi=0, television=0):
-        """So many cameras with planes in one memory, then such with several, then boards with a digital or analogue signal."""
+        """So many cameras with planes in one memory, with several, boards with a digital signal, with an analogue one."""
         inputs = ["0x0"] * (webcams + multiplanar) + ["0x3"] * hdmi + ["0x2"] * television
         count = len(inputs)
         self.load(

@@ -109,10 +109,12 @@ def prepare():
     return done.stdout.split()[-1]
 
 
-def boot(version, command, timeout, on_line, prepare=None, memory=1536, processors=2):
+def boot(version, command, timeout, on_line, prepare=None, memory=1536, shift=None):
     """Runs a shell command in a new machine; on_line is called with each line that it writes to /dev/ttyS1.
 
-    With something to prepare (another shell command), systemd is booted then, and the command runs when it is up.
+    With something to prepare (another shell command), systemd is booted then, and the command runs when it is up. With a
+    shift, the machine has one processor, and its clock counts instructions: 2 to the power of it in nanoseconds each.
+    Whatever holds the host up does not count then, but the machine takes longer.
     Returns the command's exit code; None if the machine ended without one, or the time was up.
     """
     modules = in_order(BOOT_MODULES, version)
@@ -127,8 +129,11 @@ def boot(version, command, timeout, on_line, prepare=None, memory=1536, processo
     initramfs = FOLDER / f"initramfs-{os.getpid()}"
     initramfs.write_bytes(with_folders(files))
     console = FOLDER / "console.log"
-    qemu = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
-    qemu += ["-smp", str(processors), "-m", str(memory)]
+    qemu = ["qemu-system-x86_64", "-cpu", "max", "-m", str(memory)]
+    if shift is None:
+        qemu += ["-accel", "tcg,thread=multi", "-smp", "2"]
+    else:
+        qemu += ["-accel", "tcg,thread=single", "-smp", "1", "-icount", f"shift={shift},sleep=on"]
     qemu += ["-kernel", FOLDER / "vmlinux", "-initrd", initramfs, "-nographic", "-no-reboot"]
     # no_timer_check: on a busy host the timer may seem not to tick; mitigations cost time and protect nothing here.
     arguments = "console=ttyS0 edd=off quiet panic=-1 no_timer_check mitigations=off nokaslr random.trust_cpu=on"

@@ -101,8 +101,8 @@ def path_of(film, name):
 
 def setUpModule():
     global SUITE, FEEDER
-    # With exclusive_caps, a device of version 0.12 takes no second feeder that only writes, as ffmpeg does: whoever asks
-    # what the device can do between the two has it be nothing, and the feeder's VIDIOC_G_FMT fails with EINVAL.
+    # With exclusive_caps, a device of version 0.12 takes no second feeder that only writes, as ffmpeg does: whoever
+    # asks what the device can do between the two has it be nothing, and the feeder's VIDIOC_G_FMT fails with EINVAL.
     DRIVERS.load("v4l2loopback", f"devices={len(CODINGS)}", "exclusive_caps=0,0,1", "max_buffers=8",
                  "card_label=coded,coded,coded")
     unittest.addModuleCleanup(DRIVERS.unload, "v4l2loopback")
@@ -141,8 +141,9 @@ class Coded(unittest.TestCase):
         for name, viewer in viewers.items():
             faults = self.report(name, name, viewer, before[name], began)
             self.assertEqual(SUITE.source(camera(name))["losses"], before[name]["losses"])
-            # A reader who is more than two frames behind gets the newest from the driver, whatever its buffers hold; ffmpeg
-            # makes up for what it was held up by writing several at once. Whoever writes one a time shows what Apus loses.
+            # A reader who is more than two frames behind gets the newest from the driver, whatever its buffers hold;
+            # ffmpeg makes up for what it was held up by writing several at once. Whoever writes one a time shows what
+            # Apus loses: nothing.
             self.assertLessEqual(set(faults), set() if name == "hevc" else {"gap"})
 
     def test_who_feeds_them_leaves_and_comes_back(self):

@@ -67,7 +67,9 @@ class Devices(unittest.TestCase):
             for watching in [viewer, other]:
                 watching.more(10)
                 self.assertTrue(watching.is_connected)
-            report("devices unbound", len(viewer.times), suite.source("cam")["dropped"], viewer.gap(began))
+            source = suite.source("cam")
+            taken = {step: count for step, count in source["capture"]["recoveries"].items() if count}
+            report("devices unbound", len(viewer.times), source["dropped"], viewer.gap(began), f" {taken}")
 
             heard = suite_answer(suite)
             self.assertIn("kernel", heard["heard_by"])

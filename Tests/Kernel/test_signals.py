@@ -13,7 +13,11 @@ SUITE = None
 NODES = {}
 # The tests set controls of the driver, too. Few frames are encoded: the driver makes sixty a second.
 SOURCE = "v4l2:{}?priority=shared"
-MORE = "controls = osd_text_mode=2, test_pattern=100% Colorbar\n[camera.{0}.main]\nfps = 5\n[camera.{0}.jpeg]\nenabled = no"
+MORE = """controls = osd_text_mode=2, test_pattern=100% Colorbar
+[camera.{0}.main]
+fps = 5
+[camera.{0}.jpeg]
+enabled = no"""
 # The driver's menus: what its input sees.
 CURRENT, NO_SIGNAL, NO_LOCK, OUT_OF_RANGE, SELECTED = range(5)
 FIRST, SECOND = "640x480p59", "720x576p50"
@@ -76,7 +80,8 @@ class Signals(unittest.TestCase):
         # buffer for, superseded what was there twice when Apus had time.
         faults = {why: after["capture"]["faults"][why] - count for why, count in before["capture"]["faults"].items()}
         told = {why: count for why, count in faults.items() if count}
-        report(f"{name} {reason.partition(' at ')[0]}", frames, after["dropped"] - before["dropped"], self.viewers[name].gap(began), f" {told}")
+        dropped = after["dropped"] - before["dropped"]
+        report(f"{name} {reason.partition(' at ')[0]}", frames, dropped, self.viewers[name].gap(began), f" {told}")
 
     def test_digital_timings_are_taken_over_and_followed(self):
         self.check_picture("hdmi", (640, 480))

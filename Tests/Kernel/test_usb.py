@@ -18,7 +18,6 @@ from .usb_camera import AUTO_EXPOSURE, CAMERA_TERMINAL, MANUAL_EXPOSURE, USBCame
 DRIVERS = None
 SIZE = (320, 192)
 RATE = 20
-FRAMES = 200
 SUITE = None
 # The camera that is watched, and another of the same make.
 CAMERA, OTHER = None, None
@@ -74,29 +73,8 @@ class USB(unittest.TestCase):
         SUITE.ask("usb", "reset-controls")
         self.assertEqual(CAMERA.controls[CAMERA_TERMINAL, 4].value, 300)
 
-    def test_latency(self):
-        """From the driver's time of a frame into the ring, beside a program that does nothing but take frames.
-
-        Both have a camera of the same kind, at the same time; what they differ by is Apus.
-        """
-        node = plug(OTHER, 1)
-        self.addCleanup(OTHER.unplug)
-        floor = subprocess.Popen([pathlib.Path(DRIVERS.folder) / "floor", node, str(FRAMES)],
-                                 stdout=subprocess.PIPE, text=True)
-        # The tool's own reading is no part of it: the ring's frames have both times.
-        apus = subprocess.run(
-            [settings.PROGRAMS / "apus", "ring", "latency", "--json", "--run-dir", SUITE.run_dir, "-n", str(FRAMES),
-             "--seconds", str(PATIENCE), "usb/jpeg"], stdout=subprocess.PIPE, check=True, timeout=PATIENCE)
-        told, _ = floor.communicate(timeout=PATIENCE)
-        self.assertEqual(floor.returncode, 0)
-        delays = sorted(int(line.split()[1]) / 1e6 for line in told.splitlines())
-        least = {part: delays[int(len(delays) * part / 100)] for part in [50, 95, 99]}
-        ring = json.loads(apus.stdout)["capture_to_ring"]
-        print(f"     {FRAMES} frames: capture to ring {json.dumps(ring)}", flush=True)
-        print("     floor " + ", ".join(f"p{part} {value:.3f} ms" for part, value in least.items()), flush=True)
-
     def test_only_a_reset_helps(self):
-        """A camera that sends nothing is started again, then opened again, and reset when neither has brought a frame."""
+        """A camera that sends nothing is started again, opened again, and reset when neither has brought a frame."""
         viewer = Viewer(SUITE.rtsp("usb/jpeg"))
         self.addCleanup(viewer.end)
         viewer.more(5)
