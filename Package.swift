@@ -199,7 +199,7 @@ let package = Package(
         tests("ControlTests", uses: ["Bytes", "Control", "Loop", "System", "Log"]),
         tests("CommandTests", uses: ["Bytes", "Config", "Control", "Daemon", "apus", "API", "Metrics", "Devices"]),
         tests("DevicesTests", uses: ["Bytes", "System", "Loop", "Config", "Devices"]),
-        tests("SandboxTests", uses: ["Sandbox"]),
+        tests("SandboxTests", uses: ["Sandbox", "System"]),
         tests("SupervisorTests", uses: ["Bytes", "Log", "Loop", "System", "Supervisor"]),
         tests("RingTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "CApusRing"]),
         tests("FanOutTests", uses: ["Bytes", "Media", "System", "Loop", "Ring", "Crypto", "FanOut", "Metrics"]),

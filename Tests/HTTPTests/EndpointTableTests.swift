@@ -92,7 +92,8 @@ struct EndpointTableTests {
             worker: 1,
             level: .error,
             hasFixedLevel: true,
-            triesSandbox: false
+            triesSandbox: false,
+            isSandboxed: false
         )
         let context = try DaemonContext("apus-http", start, .standardError("http", level: .error))
         let server = try Server(context)

@@ -15,6 +15,9 @@
 #define ACCESS_FS_REFER (1ULL << 13)    /* version 2 */
 #define ACCESS_FS_TRUNCATE (1ULL << 14) /* version 3 */
 
+/* Sockets without a path, version 6. Signals are left to seccomp: a parent's end must reach its helper. */
+#define SCOPE_ABSTRACT_SOCKETS (1ULL << 0)
+
 /* What makes sense for a file that is no directory. */
 #define OF_FILES (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | ACCESS_FS_TRUNCATE)
 
@@ -32,17 +35,20 @@ int apus_landlock_version(void) {
 }
 
 int apus_landlock_create(int version) {
-    struct landlock_ruleset_attr attributes = {.handled_access_fs = known(version)};
-    return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+    const struct { uint64_t files, ports, scopes; } attributes = {.files = known(version), .scopes = SCOPE_ABSTRACT_SOCKETS};
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, version >= 6 ? sizeof attributes : sizeof attributes.files, 0);
 }
 
 static uint64_t granted(int version, enum apus_access access) {
     const uint64_t list = LANDLOCK_ACCESS_FS_READ_DIR, read = list | LANDLOCK_ACCESS_FS_READ_FILE;
+    const uint64_t use = read | LANDLOCK_ACCESS_FS_WRITE_FILE;
     switch (access) {
     case APUS_ACCESS_LIST: return list;
+    case APUS_ACCESS_SOCKETS: return list | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
     case APUS_ACCESS_READ: return read;
-    case APUS_ACCESS_USE: return read | LANDLOCK_ACCESS_FS_WRITE_FILE;
-    case APUS_ACCESS_WRITE: return known(version) & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
+    case APUS_ACCESS_USE: return use;
+    case APUS_ACCESS_WRITE:
+        return known(version) & (use | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | ACCESS_FS_TRUNCATE);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -102,6 +103,32 @@ long apus_raise_descriptor_limit(void) {
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
     return (long)limit.rlim_cur;
 }
+
+int apus_keep_capabilities(uint64_t kept) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) < 0) return -1;
+    uint32_t given = 0;
+    for (int i = 0; i < 2; i++) {
+        given |= data[i].permitted;
+        data[i].permitted &= (uint32_t)(kept >> (32 * i));
+        data[i].effective = data[i].permitted;
+        data[i].inheritable = 0;
+    }
+    /* Who has none needs no leave to give them up. */
+    return given ? (int)syscall(SYS_capset, &header, data) : 0;
+}
+
+int apus_lower_limit(enum apus_limit limit, uint64_t bytes) {
+    const int resources[] = {RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_DATA};
+    struct rlimit bounds;
+    if (getrlimit(resources[limit], &bounds) < 0) return -1;
+    if (bounds.rlim_max > bytes) bounds.rlim_max = bytes;
+    if (bounds.rlim_cur > bounds.rlim_max) bounds.rlim_cur = bounds.rlim_max;
+    return setrlimit(resources[limit], &bounds);
+}
+
+int apus_process_group(int pid) { return getpgid(pid); }
 
 int apus_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
 

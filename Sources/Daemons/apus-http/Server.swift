@@ -89,12 +89,20 @@ final class Server {
         journal = EventJournal(context.loop)
         let configuration = context.configuration
         do throws(ConfigError) {
-            access = try Access.load(configuration, log)
+            access = try Access.load(
+                configuration,
+                from: { () throws(ConfigError) in try context.files.users(configuration) },
+                log
+            )
         } catch {
             throw Failure(.usage, error.description)
         }
-        gate = try Gate(configuration, loop, log)
-        if let tls = configuration.tls { security = try Self.security(tls, log) }
+        gate = try Gate(configuration, context.files, loop, log) { [neighbours] kept in
+            neighbours.ask("supervisor", "shares-keep") { answer in
+                if case .failure(let error) = answer { kept("\(error)") } else { kept(nil) }
+            }
+        }
+        if let tls = configuration.tls { security = try Self.security(context.files.tls(tls), log) }
         listener = try Self.listen("http", configuration.http.port, key: "port", context)
         if security != nil { secure = try Self.listen("https", configuration.http.tlsPort, key: "tls_port", context) }
         socketListener =
@@ -298,7 +306,7 @@ final class Server {
     private func renewSecurity() {
         guard let configuration = context.configuration.tls else { return }
         do {
-            security = try Self.security(configuration, log)
+            security = try Self.security(context.files.tls(configuration), log)
         } catch {
             log.error("the old certificate stays in use", ["error": "\(error)"])
         }
@@ -318,7 +326,7 @@ final class Server {
         else {
             return false
         }
-        access.take(new, log)
+        access.take(new, from: { [context] () throws(ConfigError) in try context.files.users(new) }, log)
         gate.take(new, access)
         serve(new)
         neighbours.take(new)

@@ -71,12 +71,16 @@ final class Server {
             throw Failure(.usage, "[rtsp] listen = \(configuration.rtsp.listen) is no address")
         }
         do throws(ConfigError) {
-            access = try Access.load(configuration, log)
+            access = try Access.load(
+                configuration,
+                from: { () throws(ConfigError) in try context.files.users(configuration) },
+                log
+            )
         } catch {
             throw Failure(.usage, error.description)
         }
         tunnels = TunnelTable(halfOpenLimit: configuration.rtsp.maximumHalfOpenTunnels)
-        if let tls = configuration.tls { security = try Self.security(tls, log) }
+        if let tls = configuration.tls { security = try Self.security(context.files.tls(tls), log) }
         if !configuration.rtsp.requiresEncryption { plain = try listen("rtsp", address) }
         if security != nil {
             var address = address
@@ -373,9 +377,9 @@ final class Server {
         for output in tunnels.expired(at: loop.now) { clients[output]?.close("no POST for the tunnel") }
     }
 
-    private static func security(_ configuration: TLSConfiguration, _ log: Logger) throws -> Security {
+    private static func security(_ files: (certificate: String, key: String), _ log: Logger) throws -> Security {
         do throws(TLSError) {
-            return try Security(certificate: configuration.certificate, key: configuration.key, log)
+            return try Security(certificate: files.certificate, key: files.key, log)
         } catch {
             throw Failure(.usage, "[tls] \(error)")
         }
@@ -385,7 +389,7 @@ final class Server {
     private func renewSecurity() {
         guard let configuration = context.configuration.tls else { return }
         do {
-            security = try Self.security(configuration, log)
+            security = try Self.security(context.files.tls(configuration), log)
         } catch {
             log.error("the old certificate stays in use", ["error": "\(error)"])
         }
@@ -412,7 +416,7 @@ final class Server {
             secure?.share(among: new.rtsp.workers)
         }
         guard new.rtsp.maximumHalfOpenTunnels == old.rtsp.maximumHalfOpenTunnels else { return false }
-        access.take(new, log)
+        access.take(new, from: { [context] () throws(ConfigError) in try context.files.users(new) }, log)
         serve(new.cameras)
         for stream in streams { take(new, for: stream) }
         let pace = Pace(bitsPerSecond: new.rtsp.udpPace)

@@ -63,6 +63,7 @@ final class VideoService {
         }
         addVerbs()
         context.status = { [unowned self] in status }
+        context.mayBeginAnew = { [unowned self] in if case .lost = session?.state { true } else { false } }
         context.reload = { [unowned self] new in reload(new) }
         context.onStop { [unowned self] in
             pictures?.close()

@@ -5,21 +5,29 @@ package import Config
 package import Log
 
 extension Access {
-    /// Reads the users of a configuration.
+    /// Reads the users of a configuration, from the file itself or from a copy at `path`.
     ///
     /// - Throws: naming the file and what is wrong with it.
-    package static func load(_ configuration: Configuration, _ log: Logger) throws(ConfigError) -> Access {
-        let users = try UserList.load(configuration.users.path)
+    package static func load(
+        _ configuration: Configuration,
+        from path: () throws(ConfigError) -> String,
+        _ log: Logger
+    ) throws(ConfigError) -> Access {
+        let users = try UserList.load(try path())
         let access = Access(users, mode: configuration.authentication, limits: Limits(configuration))
         access.tell(users, configuration, log)
         return access
     }
 
     /// Takes the users of a changed configuration; a file with faults is told of, and the users stay as they were.
-    package mutating func take(_ configuration: Configuration, _ log: Logger) {
+    package mutating func take(
+        _ configuration: Configuration,
+        from path: () throws(ConfigError) -> String,
+        _ log: Logger
+    ) {
         limits = Limits(configuration)
         do throws(ConfigError) {
-            let users = try UserList.load(configuration.users.path)
+            let users = try UserList.load(try path())
             replace(users, mode: configuration.authentication)
             tell(users, configuration, log)
         } catch {

@@ -24,6 +24,9 @@ package struct UsersLocation: Sendable, Equatable {
         stamp = File.stamp(path) ?? ""
     }
 
+    /// The file of share links: beside the users, whose secrets they are like.
+    package var shares: String { "\(Self.directory(of: path))/shares" }
+
     /// True if the file holds a line that could be a user; one that cannot be read counts, its reader has to complain.
     package var hasUsers: Bool {
         guard !stamp.isEmpty else { return false }

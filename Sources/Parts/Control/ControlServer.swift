@@ -18,6 +18,10 @@ package final class ControlServer {
 
     /// What can be asked for.
     package var commands = CommandTable()
+    /// Whether a process may ask at all; 0 stands for one that cannot be seen from here.
+    package var admits: (_ process: Int32) -> Bool = { _ in true }
+    /// The process whose request is being answered.
+    package private(set) var asker: Int32?
 
     private let loop: EventLoop
     private let log: Logger
@@ -40,7 +44,8 @@ package final class ControlServer {
     /// Takes over a connected stream socket.
     package func adopt(_ socket: consuming FileDescriptor) throws(SystemError) {
         let fd = socket.raw
-        let peer = ControlPeer(socket)
+        let process = try? Socket.peerCredentials(fd).process
+        let peer = ControlPeer(socket, process)
         peer.watch = try loop.watch(fd, .read) { [weak self, weak peer] readiness in
             if let self, let peer { handle(peer, readiness) }
         }
@@ -78,7 +83,12 @@ package final class ControlServer {
                     log.warn("too many control connections", ["limit": ControlServer.maximumPeers])
                     continue
                 }
-                if log.isOn(.debug), let peer = try? Socket.peerCredentials(accepted.socket.raw) {
+                let peer = try Socket.peerCredentials(accepted.socket.raw)
+                guard admits(peer.process) else {
+                    log.warn("a control connection is refused", ["pid": peer.process])
+                    continue
+                }
+                if log.isOn(.debug) {
                     log.debug("control connection", ["pid": peer.process, "uid": peer.user, "gid": peer.group])
                 }
                 try adopt(accepted.socket)
@@ -95,6 +105,8 @@ package final class ControlServer {
             if let line = peer.nextLine() {
                 // A verb may emit events, for which all peers' subscriptions are looked at.
                 var subscriptions = peer.subscriptions
+                asker = peer.process
+                defer { asker = nil }
                 let answer = commands.answer(line.span, subscriptions: &subscriptions)
                 peer.subscriptions = subscriptions
                 peer.send(answer)
@@ -148,7 +160,13 @@ private final class ControlPeer {
     /// Bytes of `input` that hold no line feed.
     private var searched = 0
 
-    init(_ socket: consuming FileDescriptor) { self.socket = socket }
+    /// Who connected, if that can be told.
+    let process: Int32?
+
+    init(_ socket: consuming FileDescriptor, _ process: Int32?) {
+        self.socket = socket
+        self.process = process
+    }
 
     /// Takes the next whole line out of what has come; blank ones are left out.
     func nextLine() -> [UInt8]? {

@@ -43,8 +43,15 @@ package final class DaemonContext {
     package let isRestart = Process.environment("APUS_RESTART") != nil
     /// Sockets that were opened for the daemon before it started, named by what they speak.
     package let sockets: [InheritedSocket]
+    /// Where the files are that the configuration names.
+    package let files: DaemonFiles
+    /// True if nobody is disturbed when the daemon begins anew, as a file that the sandbox let in is another by now.
+    package var mayBeginAnew: () -> Bool = { false }
 
     private let configurationFile: String?
+    private let isSandboxed: Bool
+    /// Files that were replaced are looked for so often.
+    private static let fileCheckInterval = Duration.seconds(5)
     /// The command line's log level goes before the configuration's.
     private let hasFixedLogLevel: Bool
     private let notifier = Notifier()
@@ -65,6 +72,11 @@ package final class DaemonContext {
         configuration = start.configuration
         runDirectory = start.runDirectory
         configurationFile = start.configurationFile
+        isSandboxed = start.isSandboxed
+        files = DaemonFiles(
+            directory: start.runDirectory,
+            areCopies: start.configurationFile.map { File.absolute($0) } == start.runDirectory.configuration
+        )
         hasFixedLogLevel = start.hasFixedLevel
         sockets = start.sockets
         loop = try EventLoop()
@@ -146,7 +158,7 @@ package final class DaemonContext {
 
     /// Closes to the process what it does not need, if the configuration does not forbid it.
     func enterSandbox(_ needs: DaemonNeeds) throws(Failure) {
-        guard configuration.isSandboxed else { return }
+        guard isSandboxed else { return }
         self.needs = needs
         let sandbox = neededSandbox(configuration)
         do throws(SystemError) {
@@ -170,7 +182,7 @@ package final class DaemonContext {
 
     private func neededSandbox(_ configuration: Configuration) -> Sandbox {
         let camera = camera.flatMap { configuration.camera($0.name) }
-        return Sandbox(needs, configuration, camera, runDirectory, configurationFile: configurationFile)
+        return Sandbox(needs, configuration, camera, files, configurationFile: configurationFile)
     }
 
     /// Runs until `stop`, with signals and signs of life.
@@ -188,10 +200,20 @@ package final class DaemonContext {
                 stop()
             }
         }
+        if files.areCopies, sandbox?.files.isEmpty == false {
+            loop.timer(every: Self.fileCheckInterval) { [unowned self] in beginAnewIfOutdated() }
+        }
         try control.listen(runDirectory.control(shortName, camera: camera?.name))
         if !becomesReadyLater { ready() }
         try loop.run()
         control.close()
+    }
+
+    /// Another process may read what has taken the place of a file that this one was allowed to read.
+    private func beginAnewIfOutdated() {
+        guard let sandbox, sandbox.isOutdated, mayBeginAnew() else { return }
+        log.info("a file that the source needs is another one now; the daemon begins anew")
+        stop()
     }
 
     private func handleHangUp() {

@@ -28,6 +28,8 @@ struct DaemonStart {
     var sockets: [InheritedSocket] = []
     /// Only the sandbox is of interest.
     let triesSandbox: Bool
+    /// By the configuration, or by the command line, whatever the configuration says.
+    let isSandboxed: Bool
 }
 
 /// Runs a daemon from its command line to its exit code.
@@ -98,6 +100,7 @@ package enum DaemonMain {
             options.append(Option("--worker", "N", "Which of the workers this is; else the first."))
         }
         options.append(Option("--log-level", "LEVEL", "error, warn, info or debug; else that of the configuration."))
+        options.append(Option("--sandbox", nil, "Closes the sandbox, whatever the configuration says."))
         options.append(Option("--try-sandbox", nil, "Closes the sandbox, tries what it forbids, tells, and ends."))
         options += [.help, .version]
         let parser = ArgumentParser(name, options)
@@ -127,7 +130,8 @@ package enum DaemonMain {
             level: try level(parsed.value("--log-level") ?? configuration.log.level),
             hasFixedLevel: parsed.has("--log-level"),
             sockets: sockets,
-            triesSandbox: triesSandbox
+            triesSandbox: triesSandbox,
+            isSandboxed: configuration.isSandboxed || parsed.has("--sandbox")
         )
     }
 

@@ -29,8 +29,32 @@ package struct RunDirectory: Sendable, Equatable {
     package var rings: String { path + "/ring" }
     /// Where the control sockets are.
     package var controls: String { path + "/control" }
-    /// The configuration in force, written by the supervisor.
+    /// Where the configuration in force is, for the daemons to read.
+    package var configurations: String { path + "/config" }
+    /// The configuration in force, written by the supervisor; `configuration` is a link to it.
+    package var configurationInForce: String { configurations + "/apus.conf" }
+    /// What `configuration` holds.
+    package static let configurationLink = "config/apus.conf"
+    /// The configuration in force.
     package var configuration: String { path + "/apus.conf" }
+    /// Where copies are of what only servers may read; written by the supervisor.
+    package var secrets: String { path + "/secrets" }
+    /// A copy of the users.
+    package var users: String { secrets + "/users" }
+    /// A copy of the certificate.
+    package var certificate: String { secrets + "/certificate" }
+    /// A copy of the certificate's key.
+    package var key: String { secrets + "/key" }
+    /// A copy of the share links.
+    package var shares: String { secrets + "/shares" }
+    /// Where the web server may write.
+    package var sharesDirectory: String { path + "/shares" }
+    /// The share links as the web server has changed them, for the supervisor to keep.
+    package var newShares: String { sharesDirectory + "/shares" }
+    /// Where cameras' processes make pictures for others.
+    package var pictureSockets: String { path + "/pictures" }
+    /// Where connections are taken over from other processes.
+    package var handovers: String { path + "/handover" }
     /// Locked by the supervisor while it runs; holds its process id.
     package var lock: String { path + "/lock" }
     /// The simulated devices that are plugged in; see `Simulation`.
@@ -41,26 +65,33 @@ package struct RunDirectory: Sendable, Equatable {
     /// The socket of a camera's stream: `ring/cam.main.sock`.
     package func ring(_ camera: String, _ stream: String) -> String { "\(rings)/\(camera).\(stream).sock" }
 
-    /// Where a worker takes over connections from the others: `handover-2.sock`.
-    package func handover(_ worker: Int) -> String { "\(path)/handover-\(worker).sock" }
+    /// Where a worker takes over connections from the others: `handover/2.sock`.
+    package func handover(_ worker: Int) -> String { "\(handovers)/\(worker).sock" }
 
-    /// Where a camera's process makes pictures for others: `pictures.cam.sock`.
-    package func pictures(_ camera: String) -> String { "\(path)/pictures.\(camera).sock" }
+    /// Where a camera's process makes pictures for others: `pictures/cam.sock`.
+    package func pictures(_ camera: String) -> String { "\(pictureSockets)/\(camera).sock" }
 
     /// Where `apus-http` takes over connections of the RTSP port that want its addresses.
-    package var httpHandover: String { "\(path)/handover-http.sock" }
+    package var httpHandover: String { "\(handovers)/http.sock" }
 
-    /// The control socket of a daemon: `control/rtsp.sock`, `control/video.cam.sock`.
+    /// The control socket of a daemon: `control/rtsp.sock`, `control/video.cam.sock`; that of the supervisor is
+    /// `supervisor.sock`, where no daemon can put its own.
     package func control(_ daemon: String, camera: String? = nil) -> String {
-        "\(controls)/\(daemon)\(camera.map { ".\($0)" } ?? "").sock"
+        "\(daemon == "supervisor" ? path : controls)/\(daemon)\(camera.map { ".\($0)" } ?? "").sock"
+    }
+
+    /// The directories in it that `prepare` makes.
+    package var directories: [String] {
+        [rings, controls, configurations, pictureSockets, handovers, secrets, sharesDirectory, simulated]
     }
 
     /// Makes the directories that are missing.
     package func prepare() throws(Failure) {
         do throws(SystemError) {
             try File.makeDirectory(path, mode: 0o750)
-            try File.makeDirectory(rings, mode: 0o750)
-            try File.makeDirectory(controls, mode: 0o750)
+            for directory in directories {
+                try File.makeDirectory(directory, mode: [secrets, sharesDirectory].contains(directory) ? 0o700 : 0o750)
+            }
         } catch {
             throw Failure(
                 .failure,

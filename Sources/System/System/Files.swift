@@ -197,6 +197,13 @@ package enum File {
             "\(status.st_ino)-\(status.st_size)-\(written.tv_sec).\(written.tv_nsec)-\(changed.tv_sec).\(changed.tv_nsec)"
     }
 
+    /// What tells a file from others, whatever is written into it; nil if it is not there. C: `stat`.
+    package static func identity(_ path: String) -> String? {
+        var status = stat()
+        // Safe: `status` is valid for the call.
+        return unsafe stat(path, &status) == 0 ? "\(status.st_dev)-\(status.st_ino)" : nil
+    }
+
     /// The type and permissions of a file, nil if it is not there. C: `stat`.
     package static func mode(_ path: String) -> UInt32? {
         var status = stat()

@@ -5,14 +5,17 @@ import CShimLinux
 
 /// Rules for what this process may do with files; what no rule allows is forbidden once they are in force.
 package struct Landlock: ~Copyable {
-    /// What may be done with files; each includes the ones before it, and none to execute them.
+    /// What may be done with files; none to execute them.
     package enum Access: Sendable {
         /// The names in directories are read.
         case list
+        /// Sockets are made and removed, too.
+        case sockets
+        /// Names and files are read.
         case read
-        /// Files that are there are written to, too: devices.
+        /// Files that are there are read and written to: devices.
         case use
-        /// Files are made, removed and cut as well.
+        /// Files are made, removed and cut as well; no links, directories, devices or sockets.
         case write
     }
 
@@ -36,6 +39,7 @@ package struct Landlock: ~Copyable {
         let code =
             switch access {
             case .list: APUS_ACCESS_LIST
+            case .sockets: APUS_ACCESS_SOCKETS
             case .read: APUS_ACCESS_READ
             case .use: APUS_ACCESS_USE
             case .write: APUS_ACCESS_WRITE

@@ -12,6 +12,7 @@ package enum Signal: Int32, Sendable, CaseIterable {
     case pipe = 13
     case terminate = 15
     case child = 17
+    case fileSize = 25
     case stop = 19
     case resume = 18
     case user1 = 10
@@ -30,6 +31,26 @@ extension ExitStatus: CustomStringConvertible {
         case .killed(let signal): "signal \(signal)"
         }
     }
+}
+
+/// One of root's rights: capabilities(7).
+package enum Capability: UInt64, Sendable {
+    /// CAP_DAC_OVERRIDE: files' modes do not count.
+    case openAnyFile = 1
+    /// CAP_DAC_READ_SEARCH: directories' modes do not count, nor whether files may be read.
+    case searchAnyDirectory = 2
+    /// CAP_NET_BIND_SERVICE: ports under 1024.
+    case listenOnLowPorts = 10
+}
+
+/// What a process may use: getrlimit(2).
+package enum Limit: Sendable {
+    /// The size of a dump of its memory.
+    case core
+    /// The size of files that it writes, those in memory too.
+    case file
+    /// The memory that it writes to and shares with nobody.
+    case data
 }
 
 /// This process and its children.
@@ -137,6 +158,28 @@ package enum Process {
 
     /// Nothing that is executed from now on gives privileges. C: `prctl(PR_SET_NO_NEW_PRIVS)`.
     package static func renouncePrivileges() throws(SystemError) { try check("prctl") { apus_no_new_privileges() } }
+
+    /// Gives up all of root's rights but these, for good. C: `capset`.
+    package static func keepCapabilities(_ capabilities: Set<Capability>) throws(SystemError) {
+        try check("capset") { apus_keep_capabilities(capabilities.reduce(0) { $0 | 1 << $1.rawValue }) }
+    }
+
+    /// Lowers what this process may use to so many bytes, for good. C: `setrlimit`.
+    package static func lower(_ limit: Limit, to bytes: Int) throws(SystemError) {
+        let code =
+            switch limit {
+            case .core: APUS_LIMIT_CORE
+            case .file: APUS_LIMIT_FILE
+            case .data: APUS_LIMIT_DATA
+            }
+        try check("setrlimit") { apus_lower_limit(code, UInt64(max(0, bytes))) }
+    }
+
+    /// The process group of a process; nil if there is no such process. C: `getpgid`.
+    package static func group(of pid: Int32) -> Int32? {
+        let group = apus_process_group(pid)
+        return group < 0 ? nil : group
+    }
 
     /// Becomes another user for good, with that user's groups. C: `initgroups`, `setgid`, `setuid`.
     ///

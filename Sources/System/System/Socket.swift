@@ -66,13 +66,12 @@ package enum Socket {
     ) throws(SystemError) -> FileDescriptor {
         let address = try unixAddress(path)
         let socket = try make(AF_UNIX, kind)
-        // Safe: both calls read a NUL-terminated path.
+        // Safe: the call reads a NUL-terminated path.
         unsafe unlink(path)
-        // The file is made with no access at all, then opened up: no moment with more than `mode`.
-        let former = umask(0o777)
+        // The file is made with its mode: no moment with more, and no call that a sandbox forbids.
+        let former = umask(~mode & 0o777)
         defer { umask(former) }
         try bind(socket.raw, address)
-        try check("chmod \(path)") { unsafe chmod(path, mode) }
         if kind != .datagram { try check("listen on \(path)") { listen(socket.raw, 256) } }
         return socket
     }

@@ -65,7 +65,8 @@ enum Ctl {
         let short = name.hasPrefix("apus-") ? String(name.dropFirst(5)) : name
         if File.exists(runDirectory.control(short)) { return short }
         let sockets = ((try? File.list(runDirectory.controls)) ?? []).filter { $0.hasSuffix(".sock") }
-        let names = sockets.map { String($0.dropLast(5)) }
+        let supervisor = File.exists(runDirectory.control("supervisor")) ? ["supervisor"] : []
+        let names = sockets.map { String($0.dropLast(5)) } + supervisor
         let matches = names.filter { $0.hasPrefix(short + ".") }
         if matches.count == 1 { return matches[0] }
         guard !names.isEmpty else {

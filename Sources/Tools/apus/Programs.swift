@@ -32,7 +32,8 @@ extension Configuration {
     func plans(_ programs: Programs, _ runDirectory: RunDirectory, logLevel: String?) throws(Failure) -> [ChildPlan] {
         let common =
             ["--config", runDirectory.configuration, "--run-dir", runDirectory.path]
-            + (logLevel.map { ["--log-level", $0] } ?? [])
+            // Said here, as what decides about daemons must not be in a file that daemons can reach.
+            + (isSandboxed ? ["--sandbox"] : []) + (logLevel.map { ["--log-level", $0] } ?? [])
         var plans: [ChildPlan] = []
         let video = try programs.path("apus-video")
         for camera in cameras {

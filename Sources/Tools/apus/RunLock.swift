@@ -23,7 +23,8 @@ struct RunLock: ~Copyable {
     /// Removes everything, the directory too if nothing else is in it.
     consuming func release() {
         RunLock.clear(directory)
-        for path in [directory.rings, directory.controls, notifications] { File.removeDirectory(path) }
+        DaemonCopies.clear(directory)
+        for path in directory.directories + [notifications] { File.removeDirectory(path) }
         File.remove(directory.configuration)
         File.remove(directory.lock)
         File.removeDirectory(directory.path)
@@ -31,7 +32,7 @@ struct RunLock: ~Copyable {
 
     /// Gives the directory to another user, who this process is going to be.
     borrowing func give(toUser user: String) throws(SystemError) {
-        let paths = [directory.path, directory.rings, directory.controls, notifications, directory.lock]
+        let paths = [directory.path, notifications, directory.lock] + directory.directories
         for path in paths { try File.give(path, toUser: user) }
     }
 
@@ -70,10 +71,8 @@ struct RunLock: ~Copyable {
 
     /// Removes sockets; beside those of others only what a daemon's name stands on, for the directory may be anybody's.
     private static func clear(_ directory: RunDirectory) {
-        for name in (try? File.list(directory.path)) ?? [] where name.hasSuffix(".sock") {
-            if name.hasPrefix("pictures.") || name.hasPrefix("handover-") { File.remove("\(directory.path)/\(name)") }
-        }
-        for path in [directory.rings, directory.controls, notifications(directory)] {
+        File.remove(directory.control("supervisor"))
+        for path in directory.directories + [notifications(directory)] {
             for name in (try? File.list(path)) ?? [] where name.hasSuffix(".sock") { File.remove("\(path)/\(name)") }
         }
     }

@@ -35,7 +35,7 @@ final class Up {
 
     let source: ConfigurationSource
     private let programs = Programs()
-    private let runDirectory: RunDirectory
+    let runDirectory: RunDirectory
     private let logLevel: String?
     let loop: EventLoop
     let relay: LogRelay
@@ -145,10 +145,12 @@ final class Up {
         let plans = try plans(of: configuration)
         try reservePorts()
         try takeCertificate(configuration)
+        try copyFiles(configuration)
         try write(document)
         try Process.becomeSubreaper()
         try loop.onSignals([.terminate, .interrupt, .hangUp, .child]) { [unowned self] in handle($0) }
         addVerbs()
+        control.admits = { [unowned self] process in mayAsk(process) }
         try control.listen(runDirectory.control("supervisor"))
         supervisor.onReady = { [unowned self] in becameReady() }
         supervisor.onFailure = { [unowned self] child, code in failed(child, code) }
@@ -323,8 +325,27 @@ final class Up {
             guard let (section, key) = Self.portKeys[name], document.value(section, key) == "0" else { continue }
             document.set(section, key, to: "\(port)")
         }
-        // For the owner alone: sources may hold passwords.
-        try File.replace(runDirectory.configuration, with: Array(document.text.utf8).span, mode: 0o600)
+        try DaemonCopies(directory: runDirectory).write(document)
+    }
+
+    /// Gives the daemons the files that the configuration names.
+    ///
+    /// - Throws: what is wrong with one that there is no earlier copy of.
+    private func copyFiles(_ configuration: Configuration, isReload: Bool = false) throws(Failure) {
+        let copies = DaemonCopies(directory: runDirectory)
+        try copies.copyUsers(configuration)
+        do throws(Failure) {
+            try copies.copyCertificate(configuration, own: ownCertificate)
+        } catch {
+            guard isReload, copies.hasCertificate else { throw error }
+            log.error("the old certificate stays in use", ["error": error])
+        }
+        do throws(ConfigError) {
+            try copies.copyShares(configuration)
+        } catch {
+            guard isReload else { throw Failure(.usage, error.description) }
+            log.error("the share links are not taken over", ["error": error])
+        }
     }
 }
 
@@ -352,6 +373,7 @@ extension Up {
         effects = []
         guard new != configuration else {
             try takeCertificate(new)
+            try copyFiles(new, isReload: true)
             // The files that it names may have changed: a certificate that was renewed.
             for plan in supervisor.plans { tell(plan.name) }
             sayStatus()
@@ -360,6 +382,7 @@ extension Up {
         try activation.check(new)
         let plans = try plans(of: new)
         try takeCertificate(new)
+        try copyFiles(new, isReload: true)
         do throws(SystemError) {
             try write(document)
         } catch {

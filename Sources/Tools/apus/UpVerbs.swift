@@ -46,6 +46,17 @@ extension Up {
             }
         )
         control.commands.add(
+            Verb("shares-keep", "Keeps the share links that the web server has written into the run directory.") {
+                [unowned self] _ throws(ControlError) in
+                do throws(Failure) {
+                    try DaemonCopies(directory: runDirectory).keepShares(configuration)
+                    return [:]
+                } catch {
+                    throw ControlError(.failed, error.description)
+                }
+            }
+        )
+        control.commands.add(
             Verb("config-get", "Tells all keys with their values; passwords are ***.") {
                 [unowned self] _ throws(ControlError) in
                 try configurationKeys()
@@ -91,6 +102,31 @@ extension Up {
                 "private": reading.privateBytes.map { JSON($0) } ?? .null,
             ],
         ]
+    }
+
+    /// The daemon that a process is, nil if it is none; a daemon can neither leave its process group nor start others.
+    private func daemon(_ process: Int32) -> String? {
+        // One of another PID namespace is none of ours.
+        guard process > 0 else { return nil }
+        // Who is gone already cannot be told from a daemon.
+        guard let group = Process.group(of: process) else { return "" }
+        return supervisor.reports.first { $0.pid == group }?.name
+    }
+
+    /// Whether a process may ask the supervisor: of the daemons only the web server, which does so for administrators.
+    func mayAsk(_ process: Int32) -> Bool { daemon(process).map { $0 == "http" } ?? true }
+
+    /// Keys that decide what daemons may do to the machine: not for a daemon to change.
+    private static let keysOfTheMachine = ["apus.sandbox", "apus.user", "apus.users", "http.unix_socket"]
+
+    private func checkMayChange(_ keys: [ConfigKeyPath]) throws(ControlError) {
+        guard let asker = control.asker, daemon(asker) != nil else { return }
+        guard let key = keys.first(where: { Self.keysOfTheMachine.contains($0.text) }) else { return }
+        throw ControlError(
+            .outOfRange,
+            key: key.text,
+            "\(key.text) is not changed over the network: apus config set \(key.text)=…, on the machine itself"
+        )
     }
 
     private func configurationKeys() throws(ControlError) -> JSON {
@@ -158,6 +194,7 @@ extension Up {
         } catch {
             throw ControlError(.failed, "\(error)")
         }
+        try checkMayChange(keys)
         let new: Configuration
         do throws(ConfigError) {
             new = try Configuration(document, issues: ConfigDocument.parse(document.text, name: document.name).issues)

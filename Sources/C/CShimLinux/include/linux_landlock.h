@@ -6,17 +6,19 @@
 
 /// The kernel's Landlock version, 0 if it has none or it is switched off.
 int apus_landlock_version(void);
-/// A rule set that forbids everything the version knows of; a descriptor, or -1 with errno set.
+/// A rule set that forbids everything up to version 3, and others' abstract sockets; a descriptor, or -1 with errno set.
 int apus_landlock_create(int version);
-/// What may be done with what is at or below a path; each includes the ones before it.
+/// What may be done with what is at or below a path.
 enum apus_access {
     /// Names of directories read.
     APUS_ACCESS_LIST,
-    /// Files read.
+    /// Names read, sockets made and removed.
+    APUS_ACCESS_SOCKETS,
+    /// Names and files read.
     APUS_ACCESS_READ,
-    /// Files written to that are there.
+    /// The same, and files written to that are there.
     APUS_ACCESS_USE,
-    /// Files made, removed and cut; everything but execution.
+    /// The same, and files made, removed and cut.
     APUS_ACCESS_WRITE,
 };
 /// Allows `access` to what is at or below `path`. Returns -1 with errno set, also when the path is not there.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting and watching processes. Every function returns -1 with errno set on failure. */
 #pragma once
+#include <stdint.h>
 
 /// What a child process starts with.
 struct apus_spawn {
@@ -36,6 +37,21 @@ int apus_become_user(const char *name);
 int apus_give_to_user(const char *path, const char *name);
 /// Lets the process have as many descriptors as it may; the number, or -1.
 long apus_raise_descriptor_limit(void);
+/// Gives up all capabilities but those whose bits are set, for good: capset.
+int apus_keep_capabilities(uint64_t kept);
+/// What a process may use: RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_DATA.
+enum apus_limit {
+    /// The size of a dump of its memory.
+    APUS_LIMIT_CORE,
+    /// The size of files that it writes, those in memory too.
+    APUS_LIMIT_FILE,
+    /// The memory that it writes to and shares with nobody.
+    APUS_LIMIT_DATA,
+};
+/// Lowers a limit to at most `bytes`, for good.
+int apus_lower_limit(enum apus_limit limit, uint64_t bytes);
+/// The process group of a process: getpgid.
+int apus_process_group(int pid);
 /// Makes orphaned descendants children of this process: PR_SET_CHILD_SUBREAPER.
 int apus_become_subreaper(void);
 /// Asks for `signal` when the parent dies: PR_SET_PDEATHSIG.

@@ -12,11 +12,11 @@ import System
 
 extension Server {
     /// Reads the certificate and the key.
-    static func security(_ configuration: TLSConfiguration, _ log: Logger) throws -> Security {
+    static func security(_ files: (certificate: String, key: String), _ log: Logger) throws -> Security {
         do throws(TLSError) {
             return try Security(
-                certificate: configuration.certificate,
-                key: configuration.key,
+                certificate: files.certificate,
+                key: files.key,
                 protocols: ["h2", "http/1.1"],
                 log
             )

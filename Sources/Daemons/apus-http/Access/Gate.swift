@@ -17,23 +17,35 @@ final class Gate {
     private(set) var site: SitePolicy
     private var plainLogin: PlainLogin
     private var hasCertificate: Bool
+    /// Where share links are kept.
     private(set) var sharesPath: String
+    private let files: DaemonFiles
+    /// Has what was written kept, where this process cannot do so itself; calls back with what went wrong.
+    private let keep: (@escaping (String?) -> Void) -> Void
     private let log: Logger
     /// Where passwords are looked at and files are written.
     private let background: BackgroundQueue
     /// So many writes of the share links are under way.
     private var saves = 0
 
-    init(_ configuration: Configuration, _ loop: EventLoop, _ log: Logger) throws {
+    init(
+        _ configuration: Configuration,
+        _ files: DaemonFiles,
+        _ loop: EventLoop,
+        _ log: Logger,
+        keep: @escaping (@escaping (String?) -> Void) -> Void
+    ) throws {
         self.log = log
+        self.files = files
+        self.keep = keep
         background = try BackgroundQueue(loop)
         sessions = SessionTable(patience: configuration.http.sessionTimeout)
         site = Self.site(configuration)
         plainLogin = configuration.http.plainLogin
         hasCertificate = configuration.tls != nil
-        sharesPath = Self.sharesPath(configuration)
+        sharesPath = configuration.users.shares
         do throws(ConfigError) {
-            shares = ShareBook(try ShareList.load(sharesPath))
+            shares = ShareBook(try ShareList.load(files.shares(configuration)))
         } catch {
             throw Failure(.usage, error.description)
         }
@@ -44,13 +56,13 @@ final class Gate {
         site = Self.site(configuration)
         plainLogin = configuration.http.plainLogin
         hasCertificate = configuration.tls != nil
-        sharesPath = Self.sharesPath(configuration)
+        sharesPath = configuration.users.shares
         sessions.patience = configuration.http.sessionTimeout
         sessions.usersChanged(access)
         // What is there is newer than the file while it is being written.
         guard saves == 0 else { return }
         do throws(ConfigError) {
-            shares.replace(try ShareList.load(sharesPath))
+            shares.replace(try ShareList.load(files.shares(configuration)))
         } catch {
             log.error("the share links are not taken over", ["error": error])
         }
@@ -72,11 +84,11 @@ final class Gate {
     }
 
     /// Writes the share links, so that they are there after a restart; `then` gets what went wrong.
-    func saveShares(then: @escaping (SystemError?) -> Void) {
-        let (list, path) = (shares.list, sharesPath)
-        let done = { [unowned self] (error: SystemError?) in
+    func saveShares(_ configuration: Configuration, then: @escaping (String?) -> Void) {
+        let (list, path) = (shares.list, files.newShares(configuration))
+        let done = { [unowned self] (problem: String?) in
             saves -= 1
-            then(error)
+            then(problem)
         }
         let isTaken = background.run(
             { () -> SystemError? in
@@ -87,10 +99,12 @@ final class Gate {
                     return error
                 }
             },
-            then: { done($0) }
+            then: { [unowned self] error in
+                if let error { done(error.reason) } else if files.areCopies { keep(done) } else { done(nil) }
+            }
         )
         saves += 1
-        if !isTaken { done(SystemError("too much waits to be written", code: 11)) }
+        if !isTaken { done("too much waits to be written") }
     }
 
     /// Seconds since 1970 UTC.
@@ -103,11 +117,5 @@ final class Gate {
             origins: configuration.http.allowedOrigins,
             machine: String(decoding: name.prefix { $0 > 0x20 }, as: UTF8.self)
         )
-    }
-
-    /// Beside the users' file, whose secrets they are like.
-    private static func sharesPath(_ configuration: Configuration) -> String {
-        let path = configuration.users.path
-        return (path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") + "/shares"
     }
 }

@@ -4,6 +4,7 @@
 import Access
 import Bytes
 import Control
+import Daemon
 import FanOut
 import HTTP
 import Log
@@ -156,10 +157,10 @@ extension Server {
     /// Writes the links apart from the loop, then answers. What cannot be written holds until the next restart.
     private func keepShares(_ exchange: Exchange? = nil, _ response: Response? = nil) {
         exchange?.wait(ShareWriting())
-        gate.saveShares { [unowned self, weak exchange] error in
-            if let error {
-                log.error("the share links cannot be written", ["file": gate.sharesPath, "error": error])
-                exchange?.refuse(.internalError, "cannot write \(gate.sharesPath): \(error.reason)")
+        gate.saveShares(context.configuration) { [unowned self, weak exchange] problem in
+            if let problem {
+                log.error("the share links cannot be written", ["file": gate.sharesPath, "error": problem])
+                exchange?.refuse(.internalError, "cannot write \(gate.sharesPath): \(problem)")
             } else if let response {
                 exchange?.respond(response)
             }
