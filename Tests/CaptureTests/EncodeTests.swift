@@ -145,6 +145,18 @@ import Testing
         print("auto chose \(report.chosen);", report.refused.map { "\($0.name): \($0.reason)" }.joined(separator: "; "))
     }
 
+    @Test("a kind that something stands against is not tried, and the reason is told")
+    func objection() throws {
+        LibraryLog.install()
+        let selection = try #require(EncoderSelection(parsing: "auto"))
+        selection.objection = { $0 == .software ? nil : "not now" }
+
+        let (_, report) = try selection.open(Self.settings)
+
+        #expect(report.kind == .software)
+        #expect(Set(report.refused.map(\.reason)) == ["not now"])
+    }
+
     @Test("a word that names no encoder is refused") func unknownEncoder() {
         #expect(EncoderSelection(parsing: "nvidia") == nil)
         #expect(EncoderSelection(parsing: "libx264")?.candidates == [.software])

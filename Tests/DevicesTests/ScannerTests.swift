@@ -132,6 +132,12 @@ import Testing
         #expect(first.first?.title == "HD Pro Webcam C920")
         #expect(counter.all == [1, 1])
 
+        let signs = DeviceInquiry(patience: .milliseconds(50)) { path in
+            if path.hasSuffix("0") { _ = isFreed.wait(atMost: .seconds(60)) { $0 ? true : nil } }
+            return .other
+        }
+        #expect(signs.silent(of: machine.tree) == ["\(machine.devices)/video0"])
+
         isFreed.with { $0 = true }
         #expect(hasAnswered.wait(atMost: .seconds(60)) { $0 ? true : nil } == true)
         var third = scanner.scan()

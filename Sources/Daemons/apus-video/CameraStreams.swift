@@ -6,6 +6,7 @@ import Capture
 import Config
 import Control
 import Daemon
+import Devices
 import Encode
 import Log
 import Media
@@ -28,6 +29,12 @@ final class CameraStreams {
     init(_ context: DaemonContext, _ camera: CameraConfiguration) throws(Failure) {
         guard let selection = EncoderSelection(parsing: camera.encoder.rawValue) else {
             throw Failure(.usage, "camera \(camera.name): unknown encoder \(camera.encoder.rawValue)")
+        }
+        let signs = DeviceInquiry.ofSigns()
+        selection.objection = { kind in
+            // It looks for its own among all video devices, and would wait for ever for one that hangs.
+            guard kind == .v4l2m2m, let node = signs.silent().first else { return nil }
+            return "\(node) does not answer"
         }
         let log = context.log
         var video: [VideoStream] = []

@@ -13,6 +13,8 @@ import Media
 package final class EncoderSelection {
     /// The kinds to try, best first.
     package let candidates: [EncoderKind]
+    /// Why a kind is not to be tried now; nil if it may be. Asked once before each try.
+    package var objection: (EncoderKind) -> String? = { _ in nil }
     private var broken: [Failed: String] = [:]
 
     private var untold: [EncoderReport.Refusal] = []
@@ -56,6 +58,7 @@ package final class EncoderSelection {
                 continue
             }
             do throws(EncodeError) {
+                if let reason = objection(kind) { throw EncodeError("try encoder", reason) }
                 if kind != .software { try Self.tryOut(settings, kind) }
                 let encoder = try VideoEncoder(settings, kind: kind)
                 let report = EncoderReport(chosen: name, kind: kind, refused: refused)

@@ -86,3 +86,14 @@ package final class DeviceInquiry: Sendable {
         return answer ?? .failed(.silent)
     }
 }
+
+extension DeviceInquiry {
+    /// An inquiry that only hears whether devices answer, and wants to know nothing else of them.
+    package static func ofSigns() -> DeviceInquiry { DeviceInquiry { DeviceProbe.knock($0) } }
+
+    /// The nodes of this machine's devices that do not answer.
+    package func silent(of tree: DeviceTree = DeviceTree()) -> [String] {
+        let subjects = tree.nodes().map { Subject(path: $0.path, stamp: File.stamp($0.path)) }
+        return answers(of: subjects).filter { $0.value == .failed(.silent) }.map(\.key.path).sorted()
+    }
+}

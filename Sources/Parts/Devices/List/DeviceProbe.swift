@@ -114,6 +114,15 @@ package struct DeviceInput: Sendable, Hashable {
 }
 
 extension DeviceProbe {
+    /// Asks a node for no more than a sign of life, and forgets what it says; may wait for the device, too.
+    static func knock(_ path: String) -> DeviceProbe {
+        guard let file = try? DeviceOpener.open(path) else { return .other }
+        var identity = apus_v4l2_identity()
+        // Safe: the call fills in a variable of ours.
+        _ = unsafe apus_v4l2_identify(file.raw, &identity)
+        return .other
+    }
+
     /// Asks a node; may wait for the device, so it is for threads that have the time.
     package static func ask(_ path: String) -> DeviceProbe {
         let file: FileDescriptor
