@@ -4,25 +4,53 @@
 import System
 
 extension Logger {
-    /// A logger that writes to standard error.
+    /// A logger that writes to standard error, and never waits for who reads it.
     package static func standardError(_ component: String, level: LogLevel = .info) -> Logger {
-        // A log that cannot be written has nowhere to complain.
-        Logger(component, to: .standardError(level: level, output: { line in _ = try? writeAll(2, line.span) }))
+        let writer = ReadyLineWriter(2, note: LogLine.droppedNote(component, .ofStandardError))
+        return Logger(component, to: .standardError(level: level, output: { writer.write($0) }))
     }
 }
 
 extension LogSink {
     /// A sink that dresses lines as standard error wants them and gives them to `output`.
+    package static func standardError(level: LogLevel, output: @escaping @Sendable ([UInt8]) -> Void) -> LogSink {
+        LogSink(
+            level: level,
+            style: .ofStandardError,
+            clock: { Clock.realtimeNanoseconds() },
+            output: output
+        )
+    }
+}
+
+extension LogLineStyle {
+    /// What standard error wants.
     ///
     /// Lines are for the journal if `JOURNAL_STREAM` says that it listens, in colour on a terminal or with
     /// `CLICOLOR_FORCE` set unless `NO_COLOR` is, else plain.
-    package static func standardError(level: LogLevel, output: @escaping @Sendable ([UInt8]) -> Void) -> LogSink {
-        let style: LogLineStyle
+    package static var ofStandardError: LogLineStyle {
         if Process.isTerminal(2) || Process.environment("CLICOLOR_FORCE") != nil {
-            style = Process.environment("NO_COLOR") == nil ? .colour : .plain
-        } else {
-            style = Process.environment("JOURNAL_STREAM") == nil ? .plain : .journal
+            return Process.environment("NO_COLOR") == nil ? .colour : .plain
         }
-        return LogSink(level: level, style: style, clock: { Clock.realtimeNanoseconds() }, output: output)
+        return Process.environment("JOURNAL_STREAM") == nil ? .plain : .journal
+    }
+}
+
+extension LogLine {
+    /// Makes the line that stands for those which nobody has read in time.
+    package static func droppedNote(
+        _ component: String,
+        _ style: LogLineStyle
+    ) -> @Sendable (_ count: Int) -> [UInt8] {
+        { count in
+            format(
+                style,
+                Clock.realtimeNanoseconds(),
+                .warning,
+                component,
+                "lines were not written, as nobody read them",
+                ["lines": count]
+            )
+        }
     }
 }

@@ -2,8 +2,8 @@
 // The daemons' lines on their way to standard error: held back while all start, so that a start that fails says why in
 // one line instead of a page.
 
+package import Log
 import Synchronization
-import System
 
 /// Passes what the daemons write on to standard error.
 package final class LogRelay: Sendable {
@@ -74,9 +74,10 @@ package final class LogRelay: Sendable {
     private let recent = Mutex(Lines())
     /// Guards what is not written yet; the supervisor's own lines come through a `Sendable` closure.
     private let state = Mutex(State.holding([]))
+    private let writer: LineWriter
 
-    /// Makes a relay that holds lines back.
-    package init() {}
+    /// Makes a relay that holds lines back, then has `writer` write them.
+    package init(_ writer: LineWriter) { self.writer = writer }
 
     /// Takes lines.
     package func add(_ bytes: [UInt8]) {
@@ -95,23 +96,27 @@ package final class LogRelay: Sendable {
             case .failing: return LogRelay.complaints(in: bytes)
             }
         }
-        LogRelay.write(passed)
+        writer.write(passed)
     }
 
     /// The lines that were written last.
     package var lines: Lines { recent.withLock { $0 } }
 
     /// Passes on what was held back, and all that comes.
-    package func pass() {
-        LogRelay.write(take(.passing))
-    }
+    package func pass() { writer.write(take(.passing)) }
+
+    /// Prints text for people to standard output, behind the lines that came before it.
+    package func print(_ text: String) { writer.write(Array(text.utf8), to: 1) }
+
+    /// Waits until all is written, at most so long; false if nobody reads.
+    package func finish(within patience: Duration) -> Bool { writer.finish(within: patience) }
 
     /// Passes complaints on and drops log lines, those that were held back, too.
     ///
     /// - Returns: whether there was a complaint.
     package func fail() -> Bool {
         let complaints = LogRelay.complaints(in: take(.failing))
-        LogRelay.write(complaints)
+        writer.write(complaints)
         return !complaints.isEmpty
     }
 
@@ -135,10 +140,5 @@ package final class LogRelay: Sendable {
             complaints.append(UInt8(ascii: "\n"))
         }
         return complaints
-    }
-
-    private static func write(_ bytes: [UInt8]) {
-        // A log that cannot be written has nowhere to complain.
-        if !bytes.isEmpty { _ = try? writeAll(2, bytes.span) }
     }
 }

@@ -115,7 +115,7 @@ final class Up {
         self.runDirectory = runDirectory
         self.logLevel = logLevel
         loop = try EventLoop()
-        let relay = LogRelay()
+        let relay = LogRelay(LineWriter(note: LogLine.droppedNote("up", .ofStandardError)))
         self.relay = relay
         log = Logger(
             "up",
@@ -171,7 +171,12 @@ final class Up {
         try loop.run()
         control.close()
         supervisor.drain()
-        if let failure { throw failure }
+        // Who does not read holds the end up for a moment only, and would not read the complaint either.
+        let isRead = relay.finish(within: .seconds(1))
+        if let failure {
+            guard isRead else { return failure.code }
+            throw failure
+        }
         return exitCode
     }
 
@@ -209,8 +214,7 @@ final class Up {
         keepPorts(listeners)
         let sources = devices.sources(written.configuration)
         let table = AddressTable(configuration, sources: sources, listeners: listeners, troubles: troubles())
-        // That nobody reads the table harms nobody.
-        _ = try? Terminal.write(table.text)
+        relay.print(table.text)
         notifier.send("READY=1")
         sayStatus()
     }
