@@ -49,6 +49,16 @@ private final class Bench {
         return ChildPlan(name: name, path: "/bin/sh", arguments: ["-c", ready + script], stage: stage)
     }
 
+    /// A script that is ready and gives signs of life often.
+    let giveSigns = """
+        exec /usr/bin/python3 -c 'import os,socket,time
+        s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.connect(os.environ["NOTIFY_SOCKET"]);s.send(b"READY=1")
+        while True:
+          time.sleep(0.1)
+          try: s.send(b"WATCHDOG=1",socket.MSG_DONTWAIT)
+          except BlockingIOError: pass'
+        """
+
     func report(_ name: String) -> ChildReport? { supervisor.reports.first { $0.name == name } }
 
     /// Turns the loop until `condition` holds; false after ten seconds.
@@ -315,6 +325,56 @@ struct SupervisorTests {
         #expect(try bench.turn { bench.report("one")?.restarts == 1 })
 
         try bench.stop()
+    }
+
+    @Test("a child that hangs again and again is failing, and is told of as such")
+    func hanging() throws {
+        let bench = try Bench { $0.watchdog = .milliseconds(100) }
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+
+        #expect(try bench.turn { bench.report("one")?.state == .failing })
+
+        let report = try #require(bench.report("one"))
+        #expect(report.trouble == "killed: no sign of life for 100ms; it has ended \(report.restarts) times in a row")
+        try bench.stop()
+    }
+
+    @Test("after a pause of the supervisor's own, children that gave signs of life meanwhile are left alone")
+    func ownPause() throws {
+        let bench = try Bench { $0.watchdog = .seconds(1) }
+        bench.supervisor.start(bench.plan("one", bench.giveSigns))
+        #expect(try bench.turn { bench.isReady })
+        let pid = bench.report("one")?.pid
+
+        try holdUp(.seconds(3))
+        let resumed = Clock.monotonic()
+        #expect(try bench.turn { Clock.monotonic() - resumed > .milliseconds(1500) })
+
+        #expect(bench.report("one")?.pid == pid)
+        #expect(bench.report("one")?.restarts == 0)
+        try bench.stop()
+    }
+
+    @Test("after a pause of the supervisor's own, a child has so much more time, then is killed all the same")
+    func lateDeadline() throws {
+        let bench = try Bench { $0.watchdog = .seconds(1) }
+        bench.supervisor.start(bench.plan("one", "ready; exec sleep 60"))
+        #expect(try bench.turn { bench.isReady })
+
+        try holdUp(.seconds(3))
+        try bench.loop.turn(waitingUntil: Clock.monotonic())
+        let resumed = Clock.monotonic()
+
+        #expect(try bench.turn { bench.report("one")?.restarts == 1 })
+        // A pause that it does not see is at most twice as long as it takes to look again.
+        #expect(Clock.monotonic() - resumed > .milliseconds(600))
+        try bench.stop()
+    }
+
+    /// This process as it is while it is stopped: nothing is handled.
+    private func holdUp(_ time: Duration) throws {
+        let silence = try Socket.pair(.stream)
+        _ = try waitUntilReady(silence.first.raw, timeout: time)
     }
 
     @Test("stopping ends the higher stage first, and a child that does not listen is killed")

@@ -56,9 +56,10 @@ final class Child {
     /// What is wrong, as long as it is not known to be well.
     private var trouble: String? {
         guard policy.failures > 0, !lastFault.isEmpty else { return nil }
-        if let run, Clock.monotonic() - run.started >= RestartPolicy.healthyTime { return nil }
+        if let run, policy.isWell(afterRunning: Clock.monotonic() - run.started, isReady: run.isReady) { return nil }
         guard policy.failures > 1 else { return lastFault }
-        return "\(lastFault); it has ended \(policy.failures) times in a row soon after its start"
+        let when = policy.lastEnding == .byItself ? " soon after its start" : ""
+        return "\(lastFault); it has ended \(policy.failures) times in a row\(when)"
     }
 
     /// Notes an end that nobody asked for.
@@ -104,6 +105,8 @@ struct ChildHost {
     let output: (([UInt8]) -> Void)?
     /// `NAME=value` strings that all children get.
     let environment: [String]
+    /// Called before a child is held to a deadline: it may be this process that is late.
+    var onDeadline: () -> Void = {}
 }
 
 /// One run of a child.
@@ -114,6 +117,7 @@ final class ChildRun {
     private(set) var isStopping = false
     /// Why it was killed, if it was.
     private(set) var killing: String?
+    private(set) var ending = RestartPolicy.Ending.byItself
     private let output: ChildOutput?
     private let name: String
     private let host: ChildHost
@@ -121,10 +125,17 @@ final class ChildRun {
     private let notifications: FileDescriptor
     private let descriptor: FileDescriptor
     private var watches: [Watch] = []
-    private var deadline: LoopTimer?
+    private var deadline: Deadline?
     /// Runs while the child is stopped by a signal.
     private var stillness: LoopTimer?
     private let onReady: () -> Void
+
+    /// What is done if nothing has happened by then.
+    private struct Deadline {
+        let due: Instant
+        let timer: LoopTimer
+        let miss: () -> Void
+    }
 
     init(
         _ plan: ChildPlan,
@@ -158,9 +169,9 @@ final class ChildRun {
             }
         )
         watches.append(try host.loop.watch(notifications.raw, .read) { [unowned self] _ in readNotifications() })
-        deadline = host.loop.timer(after: host.times.readiness) { [unowned self] in
+        expect(within: host.times.readiness) { [unowned self] in
             host.log.error("not ready in time; killed", ["child": name, "after": host.times.readiness])
-            kill("not ready after \(LogLine.short(host.times.readiness))")
+            kill("not ready after \(LogLine.short(host.times.readiness))", .neverReady)
         }
     }
 
@@ -169,11 +180,16 @@ final class ChildRun {
         guard !isStopping else { return }
         isStopping = true
         signal(.terminate)
-        deadline?.cancel()
-        deadline = host.loop.timer(after: host.times.stop) { [unowned self] in
+        expect(within: host.times.stop) { [unowned self] in
             host.log.warn("did not stop in time; killed", ["child": name])
             signal(.kill)
         }
+    }
+
+    /// Gives it more time for what is expected of it.
+    func postpone(by time: Duration) {
+        guard let deadline else { return }
+        expect(by: deadline.due + time, deadline.miss)
     }
 
     /// Notices a child that was stopped by a signal (SIGSTOP): it cannot say so itself, and its clients wait.
@@ -192,7 +208,8 @@ final class ChildRun {
     /// Lets go of everything that belongs to the run, and of what the child may have left in its process group.
     func close() {
         signal(.kill)
-        deadline?.cancel()
+        deadline?.timer.cancel()
+        deadline = nil
         stillness?.cancel()
         for watch in watches { watch.cancel() }
         watches.removeAll()
@@ -206,9 +223,29 @@ final class ChildRun {
     /// Takes what it has written up to now.
     func drain() { output?.drain() }
 
-    private func kill(_ reason: String) {
+    private func kill(_ reason: String, _ ending: RestartPolicy.Ending = .byItself) {
         killing = reason
+        self.ending = ending
         signal(.kill)
+    }
+
+    private func expect(within time: Duration, _ miss: @escaping () -> Void) {
+        expect(by: Clock.monotonic() + time, miss)
+    }
+
+    private func expect(by due: Instant, _ miss: @escaping () -> Void) {
+        deadline?.timer.cancel()
+        let timer = host.loop.timer(at: due) { [unowned self] in checkDeadline() }
+        deadline = Deadline(due: due, timer: timer, miss: miss)
+    }
+
+    /// Holds the child to its deadline, unless it has done its part and this process was too late to see it.
+    private func checkDeadline() {
+        host.onDeadline()
+        readNotifications()
+        guard let deadline, deadline.due <= Clock.monotonic() else { return }
+        self.deadline = nil
+        deadline.miss()
     }
 
     /// Sends a signal to the child and its descendants; that they are gone already is no fault.
@@ -239,10 +276,9 @@ final class ChildRun {
     }
 
     private func awaitSignOfLife() {
-        deadline?.cancel()
-        deadline = host.loop.timer(after: host.times.watchdog) { [unowned self] in
+        expect(within: host.times.watchdog) { [unowned self] in
             host.log.error("no sign of life; killed", ["child": name, "for": host.times.watchdog])
-            kill("no sign of life for \(LogLine.short(host.times.watchdog))")
+            kill("no sign of life for \(LogLine.short(host.times.watchdog))", .hung(host.times.watchdog))
         }
     }
 

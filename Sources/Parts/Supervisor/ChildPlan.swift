@@ -61,7 +61,7 @@ package struct ChildReport: Sendable, Equatable {
         case stopping
         /// Ended, to be started again soon.
         case waiting
-        /// Ended often in a row; started again now and then.
+        /// Ended, or hung, often in a row; started again now and then.
         case failing
         case stopped
     }

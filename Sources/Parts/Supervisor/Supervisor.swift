@@ -31,6 +31,8 @@ package final class Supervisor {
     private var children: [Child] = []
     private var wasReady = false
     private var stopped: (() -> Void)?
+    /// When this process last saw that it runs itself.
+    private var lastLook: Instant?
 
     /// Makes a supervisor without children; their notification sockets go to `notifyDirectory`, which exists.
     ///
@@ -56,6 +58,7 @@ package final class Supervisor {
             environment: environment
         )
         self.isPermanent = isPermanent
+        host.onDeadline = { [unowned self] in lookForOwnPause() }
     }
 
     /// All children in the order of their start.
@@ -66,6 +69,7 @@ package final class Supervisor {
 
     /// Adds a process and starts it.
     package func start(_ plan: ChildPlan) {
+        if lastLook == nil { look() }
         precondition(!plans.contains { $0.name == plan.name }, "\(plan.name) is supervised already")
         let child = Child(plan)
         children.append(child)
@@ -110,8 +114,36 @@ package final class Supervisor {
     /// Looks for children that were stopped by a signal; to be called when the kernel tells of a child (SIGCHLD).
     package func checkStopped() { for child in children { child.run?.checkStopped() } }
 
+    /// Those of the children that a signal holds stopped: they answer nobody.
+    package var stoppedChildren: Set<String> {
+        Set(children.filter { $0.run.map { Process.isStopped($0.pid) } ?? false }.map(\.plan.name))
+    }
+
+    /// Gives all children more time for what is expected of them.
+    package func postpone(by time: Duration) { for child in children { child.run?.postpone(by: time) } }
+
     /// Takes what all children have written up to now.
     package func drain() { for child in children { child.run?.drain() } }
+
+    /// Looks now and then whether this process itself was held up.
+    private func look() {
+        lookForOwnPause()
+        host.loop.timer(after: lookInterval) { [unowned self] in look() }
+    }
+
+    private var lookInterval: Duration { max(host.times.watchdog / 10, .milliseconds(50)) }
+
+    /// Gives children the time that this process was stopped itself (Ctrl-Z, a machine that was paused): it has heard
+    /// nobody meanwhile, and they may have been stopped with it.
+    private func lookForOwnPause() {
+        let now = Clock.monotonic()
+        defer { lastLook = now }
+        guard let lastLook else { return }
+        let late = now - lastLook - lookInterval
+        guard late > lookInterval else { return }
+        host.log.warn("was held up itself; all daemons have so much more time", ["for": late])
+        postpone(by: late)
+    }
 
     private func child(_ name: String) -> Child? { children.first { $0.plan.name == name && !$0.isUnwanted } }
 
@@ -151,6 +183,7 @@ package final class Supervisor {
 
     private func ended(_ child: Child, _ end: ChildEnd) {
         let run = child.run
+        let ending = run?.ending ?? .byItself
         if run?.isStopping != true { child.noteFault(end) }
         child.finishRun()
         if case .status(let status) = end { child.lastEnd = status }
@@ -163,13 +196,18 @@ package final class Supervisor {
         if case .status(.exited(let code)) = end, !wasReady, !child.hasBeenReady, isPermanent(code) {
             return onFailure(child.plan.name, code)
         }
-        restartLater(child, end, ranFor: run.map { host.loop.now - $0.started } ?? .zero)
+        restartLater(child, end, ending, ranFor: run.map { host.loop.now - $0.started } ?? .zero)
     }
 
-    private func restartLater(_ child: Child, _ end: ChildEnd, ranFor time: Duration) {
+    private func restartLater(
+        _ child: Child,
+        _ end: ChildEnd,
+        _ ending: RestartPolicy.Ending,
+        ranFor time: Duration
+    ) {
         let wasLooping = child.policy.isCrashLooping
         let jitter = Double.random(in: 0..<1)
-        let delay = child.policy.ended(afterRunning: max(.zero, time), jitter: jitter)
+        let delay = child.policy.ended(ending, afterRunning: max(.zero, time), jitter: jitter)
         child.restarts += 1
         let reason =
             switch end {
@@ -179,7 +217,9 @@ package final class Supervisor {
         host.log.warn("ended; restarting", ["child": child.plan.name, "end": reason, "in": delay])
         if child.policy.isCrashLooping, !wasLooping {
             host.log.error(
-                "keeps ending soon after its start; see its own lines above",
+                ending == .byItself
+                    ? "keeps ending soon after its start; see its own lines above"
+                    : "keeps hanging; tried now and then",
                 ["child": child.plan.name, "failures": child.policy.failures]
             )
         }

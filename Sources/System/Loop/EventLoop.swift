@@ -134,7 +134,9 @@ package final class EventLoop {
         let due = [timers.next, deadline].compactMap(\.self).min()
         let timeout =
             deferred.isEmpty ? due.map { max(0, ($0 - Clock.monotonic()).nanoseconds) } ?? -1 : 0
-        let count = wait(timeout)
+        var count = wait(timeout)
+        // Stopped by a signal and gone on: events that came meanwhile go before timers that are due meanwhile.
+        if count < 0, lastErrorCode == 4 { count = wait(0) }
         let code = lastErrorCode
         guard count >= 0 || code == 4 else { throw SystemError("epoll_pwait2", code: code) }
         now = Clock.monotonic()
