@@ -56,6 +56,8 @@ class Apus:
         self.process = None
         # More variables of the environment.
         self.environment = {}
+        # A descriptor that standard output and error go to in place of a file.
+        self.output = None
         # Descriptors that the program gets besides its standard ones.
         self.descriptors = ()
 
@@ -78,8 +80,8 @@ class Apus:
             self.process = subprocess.Popen(
                 self.command(),
                 stdin=self.stdin,
-                stdout=log,
-                stderr=log,
+                stdout=log if self.output is None else self.output,
+                stderr=log if self.output is None else self.output,
                 start_new_session=True,
                 pass_fds=self.descriptors,
                 # Whoever runs the tests may have users of his own.

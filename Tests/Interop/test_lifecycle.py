@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from .apus import Apus, until
 from .case import longest_gap
 from .mjpeg_client import MJPEGClient
 from .rtsp_client import RTSPClient, RTSPError
+from .together import together
 
 SOURCE = "pattern:?size=640x360&fps=30"
 SECOND_SOURCE = "pattern:?size=320x240&fps=30"
@@ -29,6 +31,42 @@ def reload(apus, config):
         [settings.PROGRAMS / "apus", "config", "reload", "--run-dir", apus.run_dir], check=True, capture_output=True
     )
     return began
+
+
+def ask(apus, *words):
+    """What apus ctl tells, and the seconds that it took."""
+    began = time.monotonic()
+    command = [settings.PROGRAMS / "apus", "ctl", *words, "--json", "--run-dir", apus.run_dir]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+    return json.loads(answer), time.monotonic() - began
+
+
+def daemons(apus):
+    """The daemons as the supervisor has them, by name."""
+    return {daemon["name"]: daemon for daemon in ask(apus, "supervisor", "status")[0]["daemons"]}
+
+
+def fill(pipe):
+    """Writes into a pipe until it takes nothing any more."""
+    os.set_blocking(pipe, False)
+    try:
+        while os.write(pipe, b"." * 4096):
+            pass
+    except BlockingIOError:
+        pass
+    os.set_blocking(pipe, True)
+
+
+def drain(pipe):
+    """What a pipe holds now."""
+    os.set_blocking(pipe, False)
+    text = b""
+    try:
+        while piece := os.read(pipe, 65536):
+            text += piece
+    except BlockingIOError:
+        pass
+    return text.decode(errors="replace")
 
 
 def alive(pid):
@@ -291,6 +329,90 @@ class LifecycleTest(unittest.TestCase):
             answer = json.loads(apus.get("/api/v1/daemons")[2])
             reasons = {daemon["name"]: daemon["reason"] for daemon in answer["daemons"] if daemon.get("reason")}
             self.assertEqual(list(reasons), ["video.two"])
+
+    @together
+    def test_that_nobody_reads_the_log_holds_up_nothing(self):
+        reader, writer = os.pipe()
+        fill(writer)
+        apus = Apus(cameras={"cam": SOURCE})
+        apus.output = writer
+        with apus:
+            killed = apus.kill("apus-http")
+            until(lambda: apus.pid("apus-http") not in (None, killed), 5, "another apus-http")
+            until(apus.is_healthy, 5, "HTTP answers again")
+            self.assertLess(ask(apus, "supervisor", "status")[1], 2)
+            # Who shares the pipe would be hit.
+            self.assertTrue(os.get_blocking(writer))
+
+            text = []
+
+            def flows():
+                text.append(drain(reader))
+                return "ended; restarting child=http" in "".join(text)
+
+            until(flows, 5, "the log is written once it is read")
+            self.assertIn("Ready.", "".join(text))
+
+            fill(writer)
+            apus.kill("apus-http")
+            self.assertLess(apus.interrupt(), 5)
+            self.assertEqual(apus.process.returncode, 0)
+            self.assertEqual(self.left_in(apus.run_dir), [])
+        os.close(reader)
+        os.close(writer)
+
+    @together
+    def test_a_supervisor_that_was_stopped_itself_leaves_its_daemons_alone(self):
+        with Apus(cameras={"cam": SOURCE}) as apus:
+            before = apus.processes()
+            apus.process.send_signal(signal.SIGSTOP)
+            # Longer than a daemon may be without a sign of life.
+            time.sleep(14)
+            apus.process.send_signal(signal.SIGCONT)
+            until(lambda: "was held up itself" in apus.log(), 5, "it notices")
+            # By then all daemons have been held to their deadlines again.
+            ask(apus, "supervisor", "status")
+            self.assertEqual(apus.processes(), before)
+            self.assertNotIn("no sign of life", apus.log())
+            self.assertEqual([daemon["restarts"] for daemon in daemons(apus).values()], [0, 0, 0])
+
+    @together
+    def test_a_run_directory_that_is_removed_is_made_again_with_all_in_it(self):
+        with Apus(config=ONE_CAMERA, streams=["cam"]) as apus:
+            before = apus.processes()
+            shutil.rmtree(apus.run_dir)
+            until(lambda: "somebody has removed the run directory" in apus.log(), 5, "it is noticed")
+            until(lambda: len(apus.processes()) == 3 and not before.keys() & apus.processes().keys(), 10, "other daemons")
+            until(lambda: apus.describes("cam") and apus.get("/cam/snapshot.jpg")[0] == 200, 10, "the camera is served")
+            self.assertEqual({daemon["restarts"] for daemon in daemons(apus).values()}, {0})
+
+            # Of single files, only what stands on them.
+            now = apus.processes()
+            (apus.run_dir / "apus.conf").unlink()
+            (apus.run_dir / "control" / "supervisor.sock").unlink()
+            until(lambda: (apus.run_dir / "apus.conf").exists(), 5, "the configuration is there again")
+            until(lambda: (apus.run_dir / "control" / "supervisor.sock").exists(), 5, "the supervisor listens again")
+            self.assertEqual(apus.processes(), now)
+            (apus.run_dir / "control" / "http.sock").unlink()
+            until(lambda: "a daemon's socket was removed" in apus.log(), 5, "it is noticed")
+            until(lambda: daemons(apus)["http"]["state"] == "running" and apus.is_healthy(), 10, "HTTP answers again")
+            self.assertEqual(len(now.items() & apus.processes().items()), 2)
+            self.assertNotIn("no sign of life", apus.log())
+
+            apus.interrupt()
+            self.assertEqual(self.left_in(apus.run_dir), [])
+
+    @together
+    def test_a_reload_does_not_wait_for_daemons_that_are_stopped(self):
+        cameras = "".join(f"[camera.c{number}]\nsource = {SECOND_SOURCE}\n" for number in range(4))
+        with Apus(config=cameras, streams=["c0", "c3"]) as apus:
+            (apus.directory / "apus.conf").write_text(cameras + "[log]\nlevel = debug\n")
+            for pid, name in apus.processes().items():
+                if name == "apus-video":
+                    os.kill(pid, signal.SIGSTOP)
+            apus.process.send_signal(signal.SIGHUP)
+            self.assertLess(ask(apus, "supervisor", "status")[1], 1.5)
+            until(lambda: apus.get("/c3/snapshot.jpg")[0] == 200, 10, "the cameras are back")
 
     def left_in(self, run_dir):
         return [str(path.relative_to(run_dir)) for path in run_dir.rglob("*")] if run_dir.exists() else []

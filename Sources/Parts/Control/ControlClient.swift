@@ -52,13 +52,26 @@ package final class ControlClient {
     ///
     /// - Returns: the reply's `ok`.
     package func request(_ verb: String, _ arguments: [JSON.Member] = []) throws(ControlClientError) -> JSON {
+        try answer(to: try ask(verb, arguments), until: Clock.monotonic() + timeout)
+    }
+
+    /// Asks for `verb`, and leaves the answer for later.
+    ///
+    /// - Returns: the number of the request.
+    package func ask(_ verb: String, _ arguments: [JSON.Member] = []) throws(ControlClientError) -> Int {
         lastID += 1
         try send(ControlMessage.request(lastID, verb, arguments))
-        let deadline = Clock.monotonic() + timeout
+        return lastID
+    }
+
+    /// Waits for the answer to the request of that number.
+    ///
+    /// - Returns: the reply's `ok`.
+    package func answer(to number: Int, until deadline: Instant) throws(ControlClientError) -> JSON {
         while true {
             let message = try ControlMessage(try next(until: deadline))
             // Events and answers to requests that were given up on may stand before it.
-            guard case .reply(lastID, let result) = message else { continue }
+            guard case .reply(number, let result) = message else { continue }
             switch result {
             case .success(let value): return value
             case .failure(let error): throw .refused(error)

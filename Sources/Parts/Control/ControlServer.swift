@@ -34,10 +34,11 @@ package final class ControlServer {
         self.log = log.named("control")
     }
 
-    /// Listens on a path, for the socket's owner and group.
+    /// Listens on a path, for the socket's owner and group; no more on the one before.
     package func listen(_ path: String) throws(SystemError) {
         let listener = Listener(try Socket.listenUnix(path, kind: .stream, mode: 0o660), path)
         listener.watch = try loop.watch(listener.socket.raw, .read) { [weak self] _ in self?.acceptAll() }
+        self.listener?.watch?.cancel()
         self.listener = listener
     }
 

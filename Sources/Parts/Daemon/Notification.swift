@@ -19,6 +19,9 @@ package struct Notifier: Sendable {
         watchdogInterval = microseconds.flatMap { $0 > 0 ? .microseconds($0) : nil }
     }
 
+    /// True if somebody wants to know.
+    package var isHeard: Bool { path != nil }
+
     /// Sends assignments such as `READY=1`; nobody listening is no fault.
     package func send(_ assignments: String...) {
         guard let path, let socket = try? Socket.connectUnix(path, kind: .datagram) else { return }

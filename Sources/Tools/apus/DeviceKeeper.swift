@@ -113,6 +113,15 @@ final class DeviceKeeper {
         File.removeDirectory(directory)
     }
 
+    /// The run directory was made again: so is what of this was in it.
+    func renew() {
+        simulate()
+        if !File.exists(file), !automatic.memory.entries.isEmpty { save() }
+        watcher?.stop()
+        watcher = DeviceWatcher(loop, directories: [directory]) { [unowned self] in scan() }
+        scan()
+    }
+
     // MARK: Looking
 
     /// Has the devices looked at on another thread: one that hangs must not hold up the daemons' signs of life.

@@ -5,9 +5,11 @@ import Daemon
 import System
 
 /// Holds a run directory for this process; `release` gives it back empty.
-struct RunLock: ~Copyable {
+final class RunLock {
     private let directory: RunDirectory
-    private let file: FileDescriptor
+    private var file: FileDescriptor
+    /// What was made, by path: whatever else is there under the same name is something else.
+    private var made: [String: String] = [:]
 
     /// Takes the directory, making it if it is missing, and clears what an instance that died has left.
     init(_ directory: RunDirectory) throws {
@@ -15,13 +17,25 @@ struct RunLock: ~Copyable {
         file = try RunLock.take(directory)
         self.directory = directory
         RunLock.clear(directory)
+        note()
     }
 
     /// Where the children's notification sockets are.
     var notifications: String { RunLock.notifications(directory) }
 
+    /// True as long as nobody has removed the directory, or what it is made of.
+    var isWhole: Bool { paths.allSatisfy { File.identity($0) == made[$0] } }
+
+    /// Makes the directory again, and takes it, after somebody has removed it.
+    func restore() throws {
+        try directory.prepare()
+        if File.identity(directory.lock) != made[directory.lock] { file = try RunLock.take(directory) }
+        try File.makeDirectory(notifications, mode: 0o700)
+        note()
+    }
+
     /// Removes everything, the directory too if nothing else is in it.
-    consuming func release() {
+    func release() {
         RunLock.clear(directory)
         DaemonCopies.clear(directory)
         for path in directory.directories + [notifications] { File.removeDirectory(path) }
@@ -31,8 +45,7 @@ struct RunLock: ~Copyable {
     }
 
     /// Gives the directory to another user, who this process is going to be.
-    borrowing func give(toUser user: String) throws(SystemError) {
-        let paths = [directory.path, notifications, directory.lock] + directory.directories
+    func give(toUser user: String) throws(SystemError) {
         for path in paths { try File.give(path, toUser: user) }
     }
 
@@ -40,6 +53,15 @@ struct RunLock: ~Copyable {
     static func holder(of directory: RunDirectory) -> Int32? {
         let bytes = (try? File.contents(directory.lock, limit: 4096)) ?? []
         return Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+
+    private var paths: [String] {
+        [directory.path, notifications, directory.lock] + directory.directories
+    }
+
+    private func note() {
+        made = [:]
+        for path in paths { made[path] = File.identity(path) }
     }
 
     private static func notifications(_ directory: RunDirectory) -> String { directory.path + "/notify" }

@@ -36,6 +36,7 @@ final class Up {
     let source: ConfigurationSource
     private let programs = Programs()
     let runDirectory: RunDirectory
+    let lock: RunLock
     private let logLevel: String?
     let loop: EventLoop
     let relay: LogRelay
@@ -46,7 +47,7 @@ final class Up {
     let telemetry = Telemetry()
     private let machine: Machine
     /// Who started this process, if it wants to know how it goes: systemd.
-    private let notifier = Notifier()
+    let notifier = Notifier()
     private let started = Clock.monotonic()
     /// As it is in force: with the devices that cameras have.
     private(set) var configuration: Configuration
@@ -60,7 +61,12 @@ final class Up {
     /// The files of `certificate = self-signed`.
     private var ownCertificate: OwnCertificate?
     private var exitCode = ExitCode.success
+    private var isStopping = false
     private var failure: Failure?
+    /// Why the run directory cannot be made again, if it is gone.
+    var lastDirectoryProblem: String?
+    /// The daemons whose sockets were not there when they were looked for last.
+    var daemonsWithoutSocket: Set<String> = []
 
     private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let source = try ConfigurationSource(arguments)
@@ -75,7 +81,7 @@ final class Up {
         let result: Result<ExitCode, any Error>
         do {
             if let user = configuration.systemUser, Process.user == 0 { try become(user, lock) }
-            let up = try Up(source, (document, configuration), activation, runDirectory, level, lock.notifications)
+            let up = try Up(source, (document, configuration), activation, runDirectory, level, lock)
             result = .success(try up.run())
         } catch {
             result = .failure(error)
@@ -85,7 +91,7 @@ final class Up {
     }
 
     /// Goes on as another user, who gets the run directory.
-    private static func become(_ user: String, _ lock: borrowing RunLock) throws(Failure) {
+    private static func become(_ user: String, _ lock: RunLock) throws(Failure) {
         do throws(SystemError) {
             try lock.give(toUser: user)
             try Process.become(user: user)
@@ -105,7 +111,7 @@ final class Up {
         _ activation: ActivationSockets,
         _ runDirectory: RunDirectory,
         _ logLevel: String?,
-        _ notifications: String
+        _ lock: RunLock
     ) throws {
         self.source = source
         self.written = written
@@ -113,6 +119,7 @@ final class Up {
         self.configuration = configuration
         self.activation = activation
         self.runDirectory = runDirectory
+        self.lock = lock
         self.logLevel = logLevel
         loop = try EventLoop()
         let relay = LogRelay(LineWriter(note: LogLine.droppedNote("up", .ofStandardError)))
@@ -127,7 +134,7 @@ final class Up {
         supervisor = try Supervisor(
             loop,
             log,
-            notifyDirectory: notifications,
+            notifyDirectory: lock.notifications,
             output: { relay.add($0) },
             // The relay is no terminal, but what it writes to may be.
             environment: Process.environment + (Process.isTerminal(2) ? ["CLICOLOR_FORCE=1"] : []),
@@ -164,6 +171,9 @@ final class Up {
         machine.take(configuration)
         supervisor.times = SupervisorTimes().stretched(by: configuration.patience)
         for plan in plans { supervisor.start(plan) }
+        loop.timer(every: Self.keepingInterval) { [unowned self] in
+            if !isStopping { keepRunDirectory() }
+        }
         loop.timer(after: .seconds(5)) { [relay] in relay.pass() }
         if let interval = notifier.watchdogInterval {
             loop.timer(every: interval / 2) { [notifier] in notifier.send("WATCHDOG=1") }
@@ -196,6 +206,7 @@ final class Up {
     }
 
     private func stop() {
+        isStopping = true
         notifier.send("STOPPING=1")
         supervisor.stop { [unowned self] in loop.stop() }
     }
@@ -233,24 +244,27 @@ final class Up {
         stop()
     }
 
+    /// Ends everything for a reason.
+    func fail(_ failure: Failure) {
+        guard self.failure == nil else { return }
+        self.failure = failure
+        stop()
+    }
+
     /// Asks the servers what they listen on.
     private func listeners() -> [JSON] {
-        supervisor.plans.filter { $0.stage == 1 }
-            .flatMap { plan -> [JSON] in
-                let client = try? ControlClient(controlSocket(plan.name, runDirectory), timeout: .seconds(1))
-                return (try? client?.request("status"))?["listening"]?.elements ?? []
-            }
+        let servers = supervisor.plans.filter { $0.stage == 1 }.map(\.name)
+        let answers = ask(servers, "status")
+        return servers.flatMap { answers[$0]?["listening"]?.elements ?? [] }
     }
 
     /// Asks the cameras whose source is not there why; by camera.
     private func troubles() -> [String: String] {
         var troubles: [String: String] = [:]
-        for camera in configuration.cameras {
-            let client = try? ControlClient(runDirectory.control("video", camera: camera.name), timeout: .seconds(1))
-            guard let source = (try? client?.request("status"))?["source"], source["state"]?.string == "lost" else {
-                continue
-            }
-            troubles[camera.name] = source["reason"]?.string ?? "no signal"
+        for (child, status) in ask(supervisor.plans.filter { $0.stage == 0 }.map(\.name), "status") {
+            guard let camera = camera(of: child), let source = status["source"], source["state"]?.string == "lost"
+            else { continue }
+            troubles[camera] = source["reason"]?.string ?? "no signal"
         }
         return troubles
     }
@@ -313,6 +327,12 @@ final class Up {
             own.isNew ? "self-signed certificate made" : "self-signed certificate",
             ["file": own.certificate, "sha256": own.fingerprint]
         )
+    }
+
+    /// Writes what daemons read into the run directory again.
+    func writeConfiguration() throws {
+        try copyFiles(configuration, isReload: true)
+        try write(try effective(written).document)
     }
 
     private func write(_ document: ConfigDocument) throws(SystemError) {
@@ -379,7 +399,7 @@ extension Up {
             try takeCertificate(new)
             try copyFiles(new, isReload: true)
             // The files that it names may have changed: a certificate that was renewed.
-            for plan in supervisor.plans { tell(plan.name) }
+            _ = tell(supervisor.plans.map(\.name))
             sayStatus()
             return []
         }
@@ -406,15 +426,18 @@ extension Up {
             effects.append((plan.name, .stop))
             changed.append(plan.name)
         }
-        for plan in plans {
-            guard let before = old.first(where: { $0.name == plan.name }) else {
-                supervisor.start(plan)
-                effects.append((plan.name, .start))
-                changed.append(plan.name)
-                continue
-            }
-            guard before != plan else { continue }
-            apply(plan)
+        for plan in plans where !old.contains(where: { $0.name == plan.name }) {
+            supervisor.start(plan)
+            effects.append((plan.name, .start))
+            changed.append(plan.name)
+        }
+        let others = plans.filter { plan in old.contains { $0.name == plan.name && $0 != plan } }
+        let takers = tell(others.map(\.name))
+        for plan in others {
+            // Who cannot apply it as it runs begins anew.
+            let isTaken = takers.contains(plan.name)
+            if isTaken { supervisor.update(plan) } else { supervisor.restart(plan) }
+            effects.append((plan.name, isTaken ? .live : .restart))
             changed.append(plan.name)
         }
         log.info("configuration reloaded", ["changed": changed.joined(separator: ",")])
@@ -451,18 +474,9 @@ extension Up {
         return plans
     }
 
-    /// Lets a child read its configuration again; one that cannot apply it is restarted.
-    private func apply(_ plan: ChildPlan) {
-        let isTaken = tell(plan.name)
-        if isTaken { supervisor.update(plan) } else { supervisor.restart(plan) }
-        effects.append((plan.name, isTaken ? .live : .restart))
-    }
-
-    /// Has a child read its configuration again; false if it does not, or needs a restart for it.
-    @discardableResult
-    private func tell(_ child: String) -> Bool {
-        let client = try? ControlClient(controlSocket(child, runDirectory), timeout: .seconds(1))
-        return (try? client?.request("config-reload"))?["applied"]?.boolean == true
+    /// Has children read their configuration again; those that do, and need no restart for it.
+    private func tell(_ children: [String]) -> Set<String> {
+        Set(ask(children, "config-reload").filter { $0.value["applied"]?.boolean == true }.keys)
     }
 
     private func addVerbs() {
