@@ -100,7 +100,7 @@ struct UserListTests {
 
         #expect(File.mode(path).map { $0 & 0o777 } == 0o600)
         #expect(try UserList.load(path) == users)
-        try File.replace(path, with: Array(users.text.utf8).span, mode: 0o640)
+        try File.replace(path, with: Array(users.text.utf8).span, mode: 0o640, keepsMode: false)
         let error = #expect(throws: ConfigError.self) { try UserList.load(path) }
         #expect(error?.description.contains("chmod 600 \(path)") == true)
     }

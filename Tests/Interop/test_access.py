@@ -9,8 +9,10 @@ import http.client
 import os
 import pathlib
 import pty
+import pwd
 import re
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -120,6 +122,37 @@ class User(RTSPClient):
             f'Digest username="{self.name}", realm="{self.challenge["realm"]}", nonce="{nonce}", uri="{url}", '
             f'response="{response}", algorithm={self.algorithm}, qop=auth, nc={count}, cnonce="abc"'
         )
+
+
+class FilesTest(unittest.TestCase):
+    """Files that a service reads and an administrator changes: where the tests run as root, they are another user's."""
+
+    def apus(self, *words, **options):
+        done = subprocess.run([settings.PROGRAMS / "apus", *words], capture_output=True, text=True, timeout=15, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def whose(self, path):
+        status = path.stat()
+        return status.st_uid, status.st_gid, oct(stat.S_IMODE(status.st_mode))
+
+    def test_files_stay_whose_they_were_and_new_ones_are_their_folders_owners(self):
+        with tempfile.TemporaryDirectory(prefix="apus-files-") as name:
+            folder = pathlib.Path(name)
+            config, users = folder / "apus.conf", folder / "users"
+            config.write_text("[camera.cam]\nsource = pattern:\n")
+            config.chmod(0o640)
+            owner = os.getuid(), os.getgid()
+            if os.getuid() == 0:
+                nobody = pwd.getpwnam("nobody")
+                owner = nobody.pw_uid, nobody.pw_gid
+                for path in (folder, config):
+                    os.chown(path, *owner)
+
+            for words in (["add"], ["passwd"]):
+                self.apus("user", *words, "anna", "--users", users, input="geheimnis\n")
+                self.assertEqual(self.whose(users), (*owner, "0o600"))
+            self.apus("config", "set", "rtsp.port=8555", "--config", config)
+            self.assertEqual(self.whose(config), (*owner, "0o640"))
 
 
 class TerminalTest(unittest.TestCase):

@@ -29,7 +29,7 @@ extension ConfigDocument {
     package func save() throws(SystemError) {
         var mode = File.mode(name).map { $0 & 0o777 } ?? 0o640
         if holdsPasswords, mode & 0o007 != 0 { mode = 0o600 }
-        try File.replace(name, with: Array(text.utf8).span, mode: mode)
+        try File.replace(name, with: Array(text.utf8).span, mode: mode, keepsMode: false)
     }
 
     private var holdsPasswords: Bool { entries.contains { SourceScheme.redacted($0.value) != $0.value } }

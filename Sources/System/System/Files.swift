@@ -12,6 +12,8 @@ package enum File {
         case readWrite
         /// Made if missing, with the mode; emptied if there.
         case replace(mode: UInt32)
+        /// Made, with the mode; EEXIST if anything is there, be it a link.
+        case new(mode: UInt32)
         /// Made if missing, with the mode; kept if there. Opened for reading and writing.
         case create(mode: UInt32)
     }
@@ -28,6 +30,7 @@ package enum File {
         case .read: flags = O_RDONLY
         case .readWrite: flags = O_RDWR
         case .replace(let given): (flags, mode) = (O_WRONLY | O_CREAT | O_TRUNC, given)
+        case .new(let given): (flags, mode) = (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, given)
         case .create(let given): (flags, mode) = (O_RDWR | O_CREAT, given)
         }
         if nonBlocking { flags |= O_NONBLOCK }
@@ -52,12 +55,25 @@ package enum File {
     }
 
     /// Replaces a file at once or not at all: written beside it, synced, renamed over it.
-    package static func replace(_ path: String, with bytes: Span<UInt8>, mode: UInt32) throws(SystemError) {
+    ///
+    /// A file that is replaced keeps its owner and group, as far as this process may give them, and its mode unless
+    /// `keepsMode` is false. A new one has `mode`; if root makes it, it belongs to whom its directory belongs to, so that
+    /// a service whose files root edits can read them.
+    package static func replace(
+        _ path: String,
+        with bytes: Span<UInt8>,
+        mode: UInt32,
+        keepsMode: Bool = true
+    ) throws(SystemError) {
+        let old = Ownership(ofFile: path)
+        let wanted = old ?? (Process.user == 0 ? Ownership(ofDirectoryOf: path) : nil)
         let temporary = path + ".new"
         remove(temporary)
-        let file = try open(temporary, .replace(mode: mode))
+        // Who owns the directory could have a link there, to a file that only root can write.
+        let file = try open(temporary, .new(mode: keepsMode ? old?.mode ?? mode : mode))
         do throws(SystemError) {
             try writeAll(file.raw, bytes)
+            try wanted?.give(to: file.raw, mode: keepsMode ? old?.mode : nil)
             try check("fsync") { fsync(file.raw) }
         } catch {
             remove(temporary)
@@ -66,6 +82,50 @@ package enum File {
         // Safe: the call reads two NUL-terminated paths.
         try check("rename \(temporary)") { unsafe rename(temporary, path) }
     }
+
+    /// Whose a file is, and who may do what with it.
+    private struct Ownership {
+        let user: uid_t
+        let group: gid_t
+        let mode: UInt32
+
+        /// nil if there is no regular file; a link is none.
+        init?(ofFile path: String) {
+            var status = stat()
+            // Safe: `status` is valid for the call.
+            guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            self.init(status)
+        }
+
+        init?(ofDirectoryOf path: String) {
+            let slash = path.lastIndex(of: "/")
+            let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            var status = stat()
+            // Safe: `status` is valid for the call.
+            guard unsafe stat(directory, &status) == 0 else { return nil }
+            self.init(status)
+        }
+
+        init(_ status: stat) { (user, group, mode) = (status.st_uid, status.st_gid, status.st_mode & 0o777) }
+
+        /// Gives an open file the owner and group, and `mode` if there is one.
+        func give(to fd: Int32, mode: UInt32?) throws(SystemError) {
+            var status = stat()
+            // Safe: `status` is valid for the call.
+            try check("fstat") { unsafe fstat(fd, &status) }
+            var mode = mode
+            if (status.st_uid, status.st_gid) != (user, group), fchown(fd, user, group) != 0 {
+                guard errno == EPERM || errno == EACCES else { throw SystemError("fchown", code: errno) }
+                // What the old group was allowed is nothing for another one.
+                if status.st_gid != group { mode = mode.map { $0 & ~0o070 } }
+            }
+            // The umask may have taken some of it.
+            guard let mode, status.st_mode & 0o777 != mode else { return }
+            try check("fchmod") { fchmod(fd, mode) }
+        }
+    }
+
+    // Safe: both calls read a NUL-terminated path.
 
     /// Removes a file if it is there. C: `unlink`.
     @discardableResult

@@ -31,7 +31,7 @@ struct OwnCertificate {
         do {
             if !directory.isEmpty, !File.isDirectory(directory) { try File.makeDirectory(directory) }
             let made = try SelfSignedCertificate(names: Self.names, days: Self.days)
-            try File.replace(key, with: Array(made.key.utf8).span, mode: 0o600)
+            try File.replace(key, with: Array(made.key.utf8).span, mode: 0o600, keepsMode: false)
             try File.replace(certificate, with: Array(made.certificate.utf8).span, mode: 0o644)
         } catch {
             throw Failure(.failure, "certificate = self-signed in [tls]: cannot make \(certificate): \(error)")
