@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which devices capture, and when they are asked.
 
+import Config
 import Synchronization
 import System
 import Testing
@@ -176,6 +177,24 @@ import Testing
         try asked.plug(2, as: 41)
         #expect(asked.stamp("simulated-2") != before)
         #expect(asked.devices(hasVideo: true).map(\.node.path) == ["simulated:41"])
+    }
+
+    @Test(
+        "a simulated device refuses what it has not",
+        arguments: [
+            ("", nil), ("?size=640x360&fps=10&format=yu12&input=0", nil),
+            ("?format=h264", "a simulated device has no format h264, only yu12"),
+            ("?input=3", "a simulated device has no input 3, only 0"),
+            ("?standard=PAL", "a simulated device has no television standards, as PAL"),
+        ] as [(String, String?)]
+    )
+    func simulatedLacks(query: String, lack: String?) throws {
+        guard case .v4l2(_, let request) = try SourceAddress(parsing: "v4l2:simulated-1\(query)") else {
+            Issue.record("no V4L2 source")
+            return
+        }
+
+        #expect(Simulation.lack(of: request) == lack)
     }
 
     @Test("numbers out of range name no simulated device", arguments: ["simulated-0", "simulated-9", "simulated-x"])

@@ -199,6 +199,13 @@ class HotPlugTest(unittest.TestCase):
             after = {id: device["camera"] for id, device in devices(apus).items()}
             self.assertEqual(after, {"simulated-1": "garden", "simulated-2": "cam"})
 
+    def test_a_simulated_device_refuses_what_it_has_not(self):
+        config = CONFIG.format(count=1) + "[camera.door]\nsource = v4l2:simulated-1?format=h264\n"
+        with Apus(config=config, streams=[]) as apus:
+            until(lambda: source(apus, "door").get("reason"), 5, "a reason")
+            self.assertEqual(source(apus, "door")["state"], "lost")
+            self.assertIn("simulated-1: a simulated device has no format h264", source(apus, "door")["reason"])
+
     def test_a_camera_that_names_a_device_waits_for_it_and_it_is_no_other_camera_meanwhile(self):
         config = CONFIG.format(count=1) + "[camera.door]\nsource = v4l2:simulated-1?size=160x120&fps=10\n"
         with Apus(config=config, streams=["door"]) as apus:

@@ -389,9 +389,9 @@ class LifecycleTest(unittest.TestCase):
             # Of single files, only what stands on them.
             now = apus.processes()
             (apus.run_dir / "apus.conf").unlink()
-            (apus.run_dir / "control" / "supervisor.sock").unlink()
+            (apus.run_dir / "supervisor.sock").unlink()
             until(lambda: (apus.run_dir / "apus.conf").exists(), 5, "the configuration is there again")
-            until(lambda: (apus.run_dir / "control" / "supervisor.sock").exists(), 5, "the supervisor listens again")
+            until(lambda: (apus.run_dir / "supervisor.sock").exists(), 5, "the supervisor listens again")
             self.assertEqual(apus.processes(), now)
             (apus.run_dir / "control" / "http.sock").unlink()
             until(lambda: "a daemon's socket was removed" in apus.log(), 5, "it is noticed")

@@ -126,6 +126,26 @@ struct MachineWatchTests {
         }
     }
 
+    @Test(
+        "what told that a card is worn is what is said",
+        arguments: [
+            (0.9, .normal, "up to 90 % of its life is over (limit 90 %)"),
+            (0.3, .warning, "most of its spare blocks are used up"),
+            (nil, .urgent, "nearly all of its spare blocks are used up"),
+            (1, .warning, "up to 100 % of its life is over (limit 90 %), most of its spare blocks are used up"),
+        ] as [(Double?, StorageReading.Spare?, String)]
+    )
+    func wearInWords(wear: Double?, spare: StorageReading.Spare?, expected: String) throws {
+        var device = try #require(Self.device)
+        device.wear = wear
+        device.spare = spare
+        var watch = MachineWatch()
+
+        _ = look(&watch, 0) { $0.storage = [device] }
+
+        #expect(watch.warnings.map(\.text) == ["mmcblk0 says that it is worn out: \(expected)"])
+    }
+
     private static let device: StorageReading? = {
         let machine = Machine()
         try? machine.write("/sys/block/mmcblk0/device/type", "MMC\n")

@@ -240,8 +240,9 @@ package final class CaptureSession {
     /// The device as it is plugged in now; the pattern before there was one.
     private func makeDeviceSource(_ request: SourceAddress.V4L2Request) throws(CaptureError) -> any Source {
         guard let place = try find() else { return maker.pattern(nil, nil) }
+        let source = try maker.device(at: place, request)
         if case .simulated = place { simulated = place }
-        return maker.device(at: place, request)
+        return source
     }
 }
 

@@ -63,10 +63,15 @@ struct SourceMaker {
     }
 
     /// The source of a device where it is plugged in now.
-    func device(at place: DeviceFinder.Found, _ request: SourceAddress.V4L2Request) -> any Source {
+    ///
+    /// - Throws: `CaptureError` if a simulated device has not what is asked for; a real one finds out when it starts.
+    func device(
+        at place: DeviceFinder.Found,
+        _ request: SourceAddress.V4L2Request
+    ) throws(CaptureError) -> any Source {
         switch place {
         case .node(let path):
-            V4L2Source(
+            return V4L2Source(
                 loop: loop,
                 path: path,
                 request: request,
@@ -74,7 +79,9 @@ struct SourceMaker {
                 memory: camera,
                 mayResetUSB: mayResetUSB
             )
-        case .simulated(let id, _): pattern(request.size, request.frameRate, device: "\(id), a simulated camera")
+        case .simulated(let id, _):
+            if let lack = Simulation.lack(of: request) { throw CaptureError("\(id): \(lack)") }
+            return pattern(request.size, request.frameRate, device: "\(id), a simulated camera")
         }
     }
 

@@ -42,6 +42,8 @@ package struct MachineWarning: Sendable, Equatable {
     /// °C, seconds, or a part of 1; nil for what is so or not.
     package var value: Double?
     package var limit: Double?
+    /// Of a card: how many of its spare blocks are left, if it says so.
+    package var spare: StorageReading.Spare?
     /// When the limit was passed.
     package var since: Instant
 
@@ -60,8 +62,22 @@ package struct MachineWarning: Sendable, Equatable {
             "\(Self.tenths(value * 100)) % of the disk is left at \(subject) (limit \(Self.tenths(limit * 100)) %)"
         case .sensorsSilent:
             "the machine has not been read for \(Self.tenths(value)) s: a sensor does not answer (limit \(Self.tenths(limit)) s)"
-        case .wornOut: "\(subject) says that it is worn out: up to \(Self.tenths(value * 100)) % of its life is over"
+        case .wornOut: wear
         }
+    }
+
+    /// How it is known that a card is worn: by its life, or by its spare blocks.
+    private var wear: String {
+        var told: [String] = []
+        if let value, let limit, value >= limit {
+            told.append("up to \(Self.tenths(value * 100)) % of its life is over (limit \(Self.tenths(limit * 100)) %)")
+        }
+        switch spare {
+        case .warning: told.append("most of its spare blocks are used up")
+        case .urgent: told.append("nearly all of its spare blocks are used up")
+        case .normal, nil: break
+        }
+        return "\(subject) says that it is worn out: \(told.joined(separator: ", "))"
     }
 
     private static func tenths(_ number: Double) -> String {
@@ -106,12 +122,20 @@ package struct MachineWatch: Sendable {
             _ value: Double?,
             _ limit: Double?,
             bad: Bool,
-            well: Bool
+            well: Bool,
+            spare: StorageReading.Spare? = nil
         ) {
             let before = warnings.first { $0.kind == kind && $0.subject == subject }
             guard before == nil ? bad : !well else { return }
             present.append(
-                MachineWarning(kind: kind, subject: subject, value: value, limit: limit, since: before?.since ?? now)
+                MachineWarning(
+                    kind: kind,
+                    subject: subject,
+                    value: value,
+                    limit: limit,
+                    spare: spare,
+                    since: before?.since ?? now
+                )
             )
         }
         if let hottest = reading.processorTemperature {
@@ -138,7 +162,8 @@ package struct MachineWatch: Sendable {
         for disk in reading.disks { noteScarcity(.diskLow, disk.path, disk.free, of: disk.total, limits.disk) }
         for device in reading.storage {
             let isWorn = device.wear.map { $0 >= limits.wear } ?? false || device.spare ?? .normal != .normal
-            note(.wornOut, device.device, device.wear ?? 1, limits.wear, bad: isWorn, well: !isWorn)
+            let (wear, spare) = (device.wear, device.spare)
+            note(.wornOut, device.device, wear, limits.wear, bad: isWorn, well: !isWorn, spare: spare)
         }
         for warning in warnings where !present.contains(where: { Self.isSame($0, warning) }) {
             crossings.append(Crossing(warning: warning, isOver: true))

@@ -95,7 +95,7 @@ enum DevicesCommand {
         for device in devices {
             let formats = device["formats"]?.elements.compactMap(\.string) ?? []
             table.append([
-                device.text("name"), device.text("node"), formats.joined(separator: " "), state(device),
+                device.text("name"), node(device), formats.joined(separator: " "), state(device),
             ])
             table.append(["  \(device.text("source"))"])
         }
@@ -103,7 +103,7 @@ enum DevicesCommand {
     }
 
     private static func details(_ device: JSON, _ formats: [DeviceFormat]) -> String {
-        var table = Table([["id", device.text("id")], ["node", device.text("node")]])
+        var table = Table([["id", device.text("id")], ["node", node(device)]])
         table.append(["source", device.text("source")])
         table.append(["state", state(device)])
         let driver = [device.text("driver"), device.text("bus")].filter { !$0.isEmpty }
@@ -128,6 +128,11 @@ enum DevicesCommand {
             text += "\nIt has any size and rate, as the test pattern is painted.\n"
         }
         return text
+    }
+
+    /// The node; that of a simulated device is pretended, and nothing that a source could name.
+    private static func node(_ device: JSON) -> String {
+        device["simulated"]?.boolean == true ? "none" : device.text("node")
     }
 
     /// What is so of a device, in a few words.

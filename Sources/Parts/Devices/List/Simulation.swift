@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simulated devices: the test pattern in place of cameras, plugged in and unplugged by files.
 
-import Config
+package import Config
 package import System
 
 /// The simulated devices of an instance: a file each, in a directory of their own.
@@ -52,6 +52,18 @@ package struct Simulation: Sendable, Equatable {
     /// Unplugs a device; false if it was not plugged in.
     @discardableResult
     package func unplug(_ number: Int) -> Bool { File.remove(path(number)) }
+
+    /// What a simulated device has not of what is asked for; nil if it has it all.
+    package static func lack(of request: SourceAddress.V4L2Request) -> String? {
+        if let format = request.format, format != .yu12 {
+            return "a simulated device has no format \(format.rawValue), only yu12"
+        }
+        if let input = request.input, input != 0 { return "a simulated device has no input \(input), only 0" }
+        if let standard = request.standard {
+            return "a simulated device has no television standards, as \(standard.rawValue)"
+        }
+        return nil
+    }
 
     private func path(_ number: Int) -> String { "\(directory)/\(Self.prefix)\(number)" }
 
