@@ -106,6 +106,34 @@ private final class FakeCamera: ControlledSource {
         #expect(next.value("auto_gain") == .number(0))
     }
 
+    @Test("before there are frames, all but buttons is set, and nothing is complained of")
+    func beforeFrames() throws {
+        let board = ControlBoard(configured: try #require(ControlList(parsing: "mode=7, gain=99, go=1, none=3")))
+        let camera = FakeCamera()
+        camera.list.append(CameraControl(id: 5, name: "go", title: "Go", group: "", kind: .button))
+        var notes: [String] = []
+
+        board.apply(to: camera, at: .beforeFrames) { name, _ in notes.append(name) }
+        #expect(camera.calls == ["mode"])
+        #expect(notes.isEmpty)
+
+        board.apply(to: camera) { name, _ in notes.append(name) }
+        #expect(camera.calls == ["mode", "go"])
+        #expect(Set(notes) == ["gain", "none"])
+    }
+
+    @Test("a configured value that the camera does not have does not keep one that was set")
+    func resetToNonsense() throws {
+        let board = ControlBoard(configured: try #require(ControlList(parsing: "auto_gain=off, gain=much")))
+        let camera = FakeCamera()
+        board.apply(to: camera) { _, _ in }
+        _ = try board.set("gain", "9", on: camera)
+
+        try board.reset(nil, on: camera)
+        #expect(camera.value("gain") == .number(5))
+        #expect(camera.value("auto_gain") == .number(0))
+    }
+
     @Test("without a configuration, reset goes back to the device's own values")
     func reset() throws {
         let board = ControlBoard()

@@ -2,7 +2,9 @@
 // The choice among what a V4L2 device offers.
 
 import Bytes
+import CShimLinux
 import Config
+import Media
 import System
 import Testing
 
@@ -33,21 +35,6 @@ import Testing
         #expect(best(.init(format: .yuyv)) == modes[1])
         #expect(best(.init(size: small, format: .yuyv)) == modes[2])
         #expect(best(.init(format: .nv12)) == nil)
-    }
-
-    @Test("of a range of sizes, the one that is wanted is among those that are looked at, if the device has it")
-    func range() {
-        func chosen(_ width: Int, _ height: Int) -> [PictureSize] {
-            V4L2Device.chosen(16...1280, 16...800, steps: (2, 1), [PictureSize(width: width, height: height)])
-        }
-        let usual = [(1280, 720), (800, 600), (640, 480), (640, 360), (320, 240)]
-            .map { PictureSize(width: $0.0, height: $0.1) }
-
-        #expect(chosen(720, 575) == [PictureSize(width: 720, height: 575)] + usual)
-        #expect(Set(chosen(640, 480)) == Set(usual))
-        #expect(chosen(721, 576) == usual)
-        #expect(chosen(1282, 720) == usual)
-        #expect(chosen(1280, 801) == usual)
     }
 
     @Test("every format has a code, and the codes of planes apart are known")
@@ -104,6 +91,91 @@ import Testing
         let next = V4L2Plan(mode, frameRate: 30).next(after: V4L2Plan(mode, frameRate: 30), among: [mode], keeping: nil)
 
         #expect(next?.frameRate == 15)
+    }
+
+    @Test("of a range, the size nearest to what is wanted is on its grid, and what the driver makes of it")
+    func ranges() {
+        func size(_ width: Int, _ height: Int) -> PictureSize { PictureSize(width: width, height: height) }
+        let range = V4L2SizeRange(smallest: size(16, 16), largest: size(2592, 1944), step: size(16, 8))
+
+        #expect(range.nearest(to: size(1640, 1232)) == size(1648, 1232))
+        #expect(range.nearest(to: size(1024, 576)) == size(1024, 576))
+        #expect(range.nearest(to: size(1, 1)) == size(16, 16))
+        #expect(range.nearest(to: size(.max >> 8, 9999)) == size(2592, 1944))
+        #expect(range.candidates(near: size(1680, 1050)) { _ in nil }.contains(size(1680, 1048)))
+        #expect(range.candidates(near: size(1680, 1050)) { _ in size(1664, 1040) }.contains(size(1664, 1040)))
+
+        let scaler = V4L2SizeRange(smallest: size(16, 16), largest: size(1280, 800), step: size(2, 1))
+        let usual = [(1280, 720), (800, 600), (640, 480), (640, 360), (320, 240)].map { size($0.0, $0.1) }
+        for (wanted, taken) in [(size(720, 575), size(720, 575)), (size(1282, 801), size(1280, 800))] {
+            #expect(Set(scaler.candidates(near: wanted) { _ in nil }) == Set(usual + [taken]))
+        }
+        #expect(scaler.candidates(near: size(640, 480)) { _ in nil } == usual)
+
+        let ends = V4L2SizeRange(smallest: size(640, 480), largest: size(2592, 1944), step: nil)
+        #expect(ends.candidates(near: size(800, 600)) { _ in nil } == [size(2592, 1944), size(640, 480)])
+        #expect(ends.candidates(near: size(800, 600)) { $0 }.contains(size(800, 600)))
+
+        // A range that has no usual size, and ends that are the wrong way round.
+        let odd = V4L2SizeRange(smallest: size(100, 100), largest: size(200, 200), step: size(1, 1))
+        #expect(odd.candidates(near: nil) { _ in nil } == [size(200, 200), size(100, 100)])
+        let wrong = V4L2SizeRange(smallest: size(200, 200), largest: size(100, 100), step: size(7, 7))
+        #expect(wrong.nearest(to: size(150, 150)) == size(200, 200))
+    }
+
+    @Test("timings are alike whose rates are measured a little differently")
+    func timings() {
+        func timings(_ millihertz: UInt32, width: UInt32 = 1920) -> V4L2Timings {
+            V4L2Timings(.init(width: width, height: 1080, is_interlaced: 0, millihertz: millihertz))
+        }
+
+        #expect(timings(60_000).isLike(timings(60_030)))
+        #expect(!timings(60_000).isLike(timings(59_940)))
+        #expect(!timings(60_000).isLike(timings(60_000, width: 1280)))
+    }
+
+    @Test("a picture whose planes are memory of their own is short if one of them is")
+    func planes() {
+        let size = PictureSize(width: 640, height: 360)
+        func isWhole(_ format: V4L2Format, _ strides: [Int], _ counts: [Int]) -> Bool {
+            var pictures = V4L2Pictures()
+            let setting = V4L2Device.Setting(
+                format: format,
+                size: size,
+                strides: strides,
+                frameRate: Rational(30),
+                isFullRange: false
+            )
+            let ranges = InlineArray<3, Range<Int>> { 0..<($0 < counts.count ? counts[$0] : 0) }
+            let filled = V4L2Device.Filled(
+                index: 0,
+                ranges: ranges,
+                sequence: 0,
+                isDamaged: false,
+                clock: .monotonic,
+                isStart: false,
+                time: .zero
+            )
+            return pictures.isWhole(filled, setting)
+        }
+
+        #expect(isWhole(.nv12, [640, 640], [640 * 360, 640 * 180]))
+        #expect(!isWhole(.nv12, [640, 640], [640 * 360, 640 * 180 - 1]))
+        #expect(!isWhole(.nv12, [640, 640], [640 * 360 - 1, 640 * 180]))
+        // The last row needs no padding.
+        #expect(isWhole(.nv12, [768, 768], [768 * 359 + 640, 768 * 179 + 640]))
+        #expect(isWhole(.yu12, [640, 320, 320], [640 * 360, 320 * 180, 320 * 180]))
+        #expect(!isWhole(.yu12, [640, 320, 320], [640 * 360, 320 * 180, 0]))
+    }
+
+    @Test("a rate that no camera has is not believed, and odd fractions of one are made handy")
+    func rates() {
+        #expect(V4L2Device.believable(30, 1) == Rational(30))
+        #expect(V4L2Device.believable(30_000, 1001) == Rational(30_000, 1001))
+        #expect(V4L2Device.believable(4_294_967_295, 143_165_576) == Rational(30_000, 1000))
+        for (numerator, denominator) in [(UInt32.max, 1), (1, .max), (0, 1), (1, 0), (0, 0)] as [(UInt32, UInt32)] {
+            #expect(V4L2Device.believable(numerator, denominator) == nil)
+        }
     }
 
     @Test("of what is wrong with an input, the gravest is told")

@@ -39,6 +39,17 @@ import Testing
         #expect(watch.check(at: at(12_001)) == .restart)
     }
 
+    @Test("no rate that a driver tells is waited for endlessly")
+    func senselessRates() {
+        for rate in [Rational(1, .max), Rational(.max), Rational(.max, .max), Rational(0, .max)] {
+            var watch = StallWatch(frameRate: rate, at: at(0))
+            watch.frame(at: at(0))
+
+            #expect(watch.check(at: Instant.zero + StallWatch.longest + .milliseconds(1)) == .restart)
+            _ = FrameTimes(frameRate: rate)
+        }
+    }
+
     @Test("starting again too often does not help")
     func limit() {
         var watch = StallWatch(frameRate: Rational(30), at: at(0))

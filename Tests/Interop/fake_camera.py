@@ -16,7 +16,8 @@ from .ring_writer import access_units
 # In the order of fake_v4l2.c.
 FIELDS = (
     "stall damaged gap cut dequeue_error dequeue_errors start_error start_errors bandwidth signal width height events "
-    "clock_offset clock_kind unplugged rival opened started stopped dequeued claimed keyframes frames"
+    "clock_offset clock_kind unplugged rival fail_call fail_error fail_times parm_numerator parm_denominator "
+    "other_format other_width other_height flip opened started stopped dequeued claimed keyframes frames tried"
 ).split()
 MONOTONIC = 0x2000
 DEVICE = "/dev/apus-fake"
@@ -25,7 +26,7 @@ DEVICE = "/dev/apus-fake"
 class FakeCamera:
     """The camera's page: each field of FIELDS is an attribute that the running program sees at once."""
 
-    def __init__(self, modes, film=(), **fields):
+    def __init__(self, modes, film=(), sizes="", **fields):
         # Its own attributes do not go into the page.
         self.__dict__["folder"] = tempfile.TemporaryDirectory(prefix="apus-fake-")
         folder = pathlib.Path(self.folder.name)
@@ -39,6 +40,9 @@ class FakeCamera:
             "FAKE_FILM": str(folder / "film"),
             "FAKE_MODES": modes,
         }
+        if sizes:
+            # Smallest, largest and step of the widths, then of the heights.
+            self.environment["FAKE_RANGE"] = sizes
         self.clock_kind = MONOTONIC
         for name, value in fields.items():
             setattr(self, name, value)

@@ -27,7 +27,7 @@ static const char path[] = "/dev/apus-fake";
 
 /* The page: what the test wants, then what has happened. The order is that of fake_camera.py. */
 static volatile struct page {
-    int32_t stall;           /* 1: no frames until the stream starts anew; 2: until the device is opened anew */
+    int32_t stall;           /* 1: no frames until the stream starts anew; 2: until the device is opened anew; 3: none */
     int32_t damaged;         /* so many frames are marked as damaged */
     int32_t gap;             /* so many frames are counted, and never come */
     int32_t cut;             /* so many frames end in the middle */
@@ -42,15 +42,23 @@ static volatile struct page {
     int32_t clock_offset;    /* seconds that the driver's clock is off */
     int32_t clock_kind;      /* V4L2_BUF_FLAG_TIMESTAMP_… */
     int32_t unplugged;
-    int32_t rival;           /* another program has priority */
+    int32_t rival;           /* 1: another program has priority; 2: the driver knows no priority */
+    int32_t fail_call;       /* the number of an ioctl … */
+    int32_t fail_error;      /* … that answers this errno … */
+    int32_t fail_times;      /* … so many times */
+    int32_t parm_numerator, parm_denominator; /* what S_PARM answers; 0: what it was asked for */
+    int32_t other_format, other_width, other_height; /* what S_FMT sets instead; 0: what it was asked for */
+    int32_t flip;            /* the control "Vertical Flip", which is locked while frames are captured */
     /* What has happened. */
-    int32_t opened, started, stopped, dequeued, claimed, keyframes, frames;
+    int32_t opened, started, stopped, dequeued, claimed, keyframes, frames, tried;
 } *page;
 
 static struct mode {
     uint32_t fourcc, width, height, rates[RATES];
 } modes[MODES];
 static int mode_count;
+/* Instead of the modes' sizes. A step of 0: only the ends. */
+static struct v4l2_frmsize_stepwise range;
 static const uint8_t *film;
 static size_t film_size;
 
@@ -86,6 +94,9 @@ __attribute__((constructor)) static void begin(void) {
         mode->fourcc = v4l2_fourcc(name[0], name[1], name[2], name[3]);
         mode_count++;
     }
+    if (getenv("FAKE_RANGE"))
+        sscanf(getenv("FAKE_RANGE"), "%u %u %u %u %u %u", &range.min_width, &range.max_width, &range.step_width,
+               &range.min_height, &range.max_height, &range.step_height);
 }
 
 static int is_signal(void) { return page->width != 0; }
@@ -225,15 +236,34 @@ static void fill_format(struct v4l2_format *format) {
     format->fmt.pix = pixels;
 }
 
-static int set_format(struct v4l2_format *format) {
-    fourcc = format->fmt.pix.pixelformat;
-    width = is_signal() ? (uint32_t)page->width : format->fmt.pix.width;
-    height = is_signal() ? (uint32_t)page->height : format->fmt.pix.height;
+static uint32_t fit(uint32_t wanted, uint32_t min, uint32_t max, uint32_t step) {
+    if (step == 0) return wanted < max ? min : max;
+    return wanted < min ? min : wanted > max ? max : min + (wanted - min) / step * step;
+}
+
+/* TRY_FMT tells what S_FMT would set. */
+static int set_format(struct v4l2_format *format, int is_try) {
+    const uint32_t now[] = {fourcc, width, height};
+    fourcc = page->other_format ? (uint32_t)page->other_format : format->fmt.pix.pixelformat;
+    width = format->fmt.pix.width, height = format->fmt.pix.height;
+    if (range.max_width > 0) {
+        width = fit(width, range.min_width, range.max_width, range.step_width);
+        height = fit(height, range.min_height, range.max_height, range.step_height);
+    }
+    if (is_signal()) width = (uint32_t)page->width, height = (uint32_t)page->height;
+    if (page->other_width) width = (uint32_t)page->other_width, height = (uint32_t)page->other_height;
     fill_format(format);
+    if (is_try) page->tried++, fourcc = now[0], width = now[1], height = now[2];
     return 0;
 }
 
 static int list_sizes(struct v4l2_frmsizeenum *wanted) {
+    if (range.max_width > 0) {
+        if (wanted->index > 0) return errno = EINVAL, -1;
+        wanted->type = V4L2_FRMSIZE_TYPE_STEPWISE;
+        wanted->stepwise = range;
+        return 0;
+    }
     if (is_signal()) return errno = ENOTTY, -1;
     uint32_t index = 0;
     for (int at = 0; at < mode_count; at++) {
@@ -277,13 +307,36 @@ static int timings(struct v4l2_dv_timings *found) {
     return 0;
 }
 
+static int describe_control(struct v4l2_query_ext_ctrl *control) {
+    const uint32_t next = V4L2_CTRL_FLAG_NEXT_CTRL | V4L2_CTRL_FLAG_NEXT_COMPOUND;
+    const uint32_t id = control->id & ~next;
+    if (control->id & next ? id >= V4L2_CID_VFLIP : id != V4L2_CID_VFLIP) return errno = EINVAL, -1;
+    *control = (struct v4l2_query_ext_ctrl){.id = V4L2_CID_VFLIP, .type = V4L2_CTRL_TYPE_BOOLEAN, .maximum = 1, .step = 1};
+    strcpy(control->name, "Vertical Flip");
+    if (streaming) control->flags = V4L2_CTRL_FLAG_GRABBED;
+    return 0;
+}
+
+static int get_control(struct v4l2_ext_controls *list) {
+    if (list->count != 1 || list->controls->id != V4L2_CID_VFLIP) return errno = EINVAL, -1;
+    list->controls->value = page->flip;
+    return 0;
+}
+
 static int set_control(struct v4l2_ext_controls *list) {
+    if (list->count == 1 && list->controls->id == V4L2_CID_VFLIP) {
+        if (streaming) return errno = EBUSY, -1;
+        page->flip = list->controls->value;
+        return 0;
+    }
     if (list->count != 1 || list->controls->id != V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME) return errno = EINVAL, -1;
     page->keyframes++;
     return 0;
 }
 
 static int answer(unsigned long request, void *argument) {
+    if (page->fail_times > 0 && _IOC_NR(request) == (unsigned)page->fail_call)
+        return page->fail_times--, errno = page->fail_error, -1;
     switch (request) {
     case VIDIOC_QUERYCAP: {
         struct v4l2_capability *known = argument;
@@ -300,7 +353,8 @@ static int answer(unsigned long request, void *argument) {
     case VIDIOC_G_FMT:
         if (is_signal()) width = (uint32_t)page->width, height = (uint32_t)page->height;
         return fill_format(argument), 0;
-    case VIDIOC_S_FMT: return set_format(argument);
+    case VIDIOC_S_FMT: return set_format(argument, 0);
+    case VIDIOC_TRY_FMT: return set_format(argument, 1);
     case VIDIOC_G_PARM:
     case VIDIOC_S_PARM: {
         struct v4l2_streamparm *known = argument;
@@ -308,6 +362,9 @@ static int answer(unsigned long request, void *argument) {
         if (request == VIDIOC_S_PARM && wanted.numerator > 0) rate = wanted.denominator / wanted.numerator;
         known->parm.capture.capability = V4L2_CAP_TIMEPERFRAME;
         known->parm.capture.timeperframe = (struct v4l2_fract){1, rate};
+        if (page->parm_denominator != 0)
+            known->parm.capture.timeperframe =
+                (struct v4l2_fract){(uint32_t)page->parm_numerator, (uint32_t)page->parm_denominator};
         return 0;
     }
     case VIDIOC_REQBUFS: {
@@ -325,7 +382,9 @@ static int answer(unsigned long request, void *argument) {
     case VIDIOC_DQBUF: return take(argument);
     case VIDIOC_STREAMON: return start();
     case VIDIOC_STREAMOFF: return stop();
-    case VIDIOC_S_PRIORITY: return page->rival ? (errno = EBUSY, -1) : (page->claimed++, 0);
+    case VIDIOC_S_PRIORITY:
+        if (page->rival) return errno = page->rival == 2 ? ENOTTY : EBUSY, -1;
+        return page->claimed++, 0;
     case VIDIOC_G_INPUT: return is_signal() ? (*(int *)argument = 0, 0) : (errno = ENOTTY, -1);
     case VIDIOC_ENUMINPUT: {
         struct v4l2_input *input = argument;
@@ -339,6 +398,8 @@ static int answer(unsigned long request, void *argument) {
         return page->signal ? (errno = page->signal, -1) : timings(argument);
     case VIDIOC_G_DV_TIMINGS: return memset(argument, 0, sizeof(struct v4l2_dv_timings)), 0;
     case VIDIOC_S_DV_TIMINGS: return 0;
+    case VIDIOC_QUERY_EXT_CTRL: return describe_control(argument);
+    case VIDIOC_G_EXT_CTRLS: return get_control(argument);
     case VIDIOC_S_EXT_CTRLS: return set_control(argument);
     case VIDIOC_SUBSCRIBE_EVENT: return 0;
     case VIDIOC_DQEVENT: {

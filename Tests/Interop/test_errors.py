@@ -138,20 +138,18 @@ class ErrorsTest(unittest.TestCase):
         self.assert_names(line, "video", "v4l2:")
 
     def test_a_device_without_permission_is_named_with_the_remedy(self):
-        device = next(
-            (d for d in ["/dev/mem", "/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop-control"] if os.path.exists(d)),
-            None,
-        )
-        if device is None:
-            settings.missing("no device that other users may not open")
-        programs = self.directory / "bin"
-        shutil.copytree(settings.PROGRAMS, programs, ignore=lambda _, names: [n for n in names if not is_program(n)])
-        os.chmod(self.directory, 0o777)
-        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        device, prefix, programs = forbidden(self.directory)
 
         line = self.up("--camera", f"cam=v4l2:{device}", *self.ports, prefix=prefix, programs=programs)
 
         self.assert_names(line, device, "Permission denied", "group")
+
+    def test_a_node_that_is_no_camera_is_named(self):
+        # With a second camera: nothing of it will ever be otherwise.
+        other = ["--camera", "other=pattern:", *self.ports]
+
+        self.assert_names(self.up("--camera", "cam=v4l2:/dev/null", *other), "/dev/null", "not a V4L2 device")
+        self.assert_names(self.up("--camera", "cam=v4l2:/dev/shm", *other), "/dev/shm", "directory")
 
     def test_a_bad_option_is_named(self):
         self.assert_names(self.up("--camra", "cam=pattern:"), "--camra", "--camera")
@@ -184,8 +182,25 @@ class ErrorsTest(unittest.TestCase):
         self.assert_names(self.up("--camera", "cam=pattern:", *self.ports), self.directory / "run")
 
 
+class OtherUser(Apus):
+    """A suite of a user who may open no devices."""
+
+    def command(self):
+        os.chmod(self.directory, 0o777)
+        self.device, prefix, programs = forbidden(self.directory)
+        self.cameras["door"] = f"v4l2:{self.device}"
+        return [*prefix, str(programs / "apus"), *super().command()[1:]]
+
+
 class RunningTest(unittest.TestCase):
     """What is no reason to end."""
+
+    def test_a_device_without_permission_ends_no_other_camera(self):
+        with OtherUser(cameras={"cam": "pattern:?size=320x240&fps=15"}, streams=["cam"]) as apus:
+            until(lambda: f"{apus.device}: Permission denied" in apus.log(), 5, "the log names the device")
+
+            self.assertIsNone(apus.process.poll())
+            self.assertEqual(apus.get("/cam/snapshot.jpg")[0], 200)
 
     def test_a_missing_device_is_named_and_waited_for(self):
         with Apus(cameras={"cam": "v4l2:/dev/video99"}, streams=[]) as apus:
@@ -209,6 +224,19 @@ class RunningTest(unittest.TestCase):
             self.assertEqual(len(done.stderr.decode().strip().splitlines()), 1, done.stderr.decode())
             self.assertIn(str(apus.run_dir), done.stderr.decode())
             self.assertEqual(apus.get("/cam/snapshot.jpg")[0], 200)
+
+
+def forbidden(directory):
+    """A device that other users may not open, how to run as one of them, and programs in `directory` that they may run."""
+    names = ["/dev/mem", "/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop-control"]
+    device = next((name for name in names if os.path.exists(name)), None)
+    if device is None:
+        settings.missing("no device that other users may not open")
+    programs = directory / "bin"
+    shutil.copytree(settings.PROGRAMS, programs, ignore=lambda _, names: [n for n in names if not is_program(n)])
+    os.chmod(directory, 0o777)
+    prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    return device, prefix, programs
 
 
 def is_program(name):

@@ -47,11 +47,11 @@ int apus_v4l2_sizes_at(int fd, uint32_t fourcc, uint32_t index, struct apus_v4l2
     struct v4l2_frmsizeenum found = {.index = index, .pixel_format = fourcc};
     if (retry(fd, VIDIOC_ENUM_FRAMESIZES, &found) < 0) return -1;
     if (found.type == V4L2_FRMSIZE_TYPE_DISCRETE) {
-        *sizes = (struct apus_v4l2_sizes){found.discrete.width,  found.discrete.width,  0,
+        *sizes = (struct apus_v4l2_sizes){0, found.discrete.width,  found.discrete.width,  0,
                                           found.discrete.height, found.discrete.height, 0};
         return 0;
     }
-    *sizes = (struct apus_v4l2_sizes){found.stepwise.min_width,  found.stepwise.max_width,  found.stepwise.step_width,
+    *sizes = (struct apus_v4l2_sizes){1, found.stepwise.min_width,  found.stepwise.max_width,  found.stepwise.step_width,
                                       found.stepwise.min_height, found.stepwise.max_height, found.stepwise.step_height};
     return 0;
 }
@@ -62,13 +62,13 @@ static uint32_t is_full_range(uint32_t fourcc, uint32_t colorspace, uint32_t qua
     return colorspace == V4L2_COLORSPACE_JPEG || fourcc == V4L2_PIX_FMT_GREY;
 }
 
-int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format) {
+static int negotiate(int fd, unsigned long request, uint32_t type, struct apus_v4l2_format *format) {
     struct v4l2_format wanted = {.type = type};
     if (type == V4L2_BUF_TYPE_VIDEO_CAPTURE) {
         struct v4l2_pix_format *pixels = &wanted.fmt.pix;
         *pixels = (struct v4l2_pix_format){.width = format->width, .height = format->height, .field = V4L2_FIELD_ANY};
         pixels->pixelformat = format->fourcc;
-        if (retry(fd, VIDIOC_S_FMT, &wanted) < 0) return -1;
+        if (retry(fd, request, &wanted) < 0) return -1;
         const uint32_t is_full = is_full_range(pixels->pixelformat, pixels->colorspace, pixels->quantization);
         *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height, is_full, 1,
                                             {pixels->bytesperline, 0, 0}};
@@ -77,7 +77,7 @@ int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format)
     struct v4l2_pix_format_mplane *pixels = &wanted.fmt.pix_mp;
     *pixels = (struct v4l2_pix_format_mplane){.width = format->width, .height = format->height};
     pixels->pixelformat = format->fourcc;
-    if (retry(fd, VIDIOC_S_FMT, &wanted) < 0) return -1;
+    if (retry(fd, request, &wanted) < 0) return -1;
     if (pixels->num_planes < 1 || pixels->num_planes > apus_v4l2_planes) return errno = EINVAL, -1;
     const uint32_t is_full = is_full_range(pixels->pixelformat, pixels->colorspace, pixels->quantization);
     *format = (struct apus_v4l2_format){pixels->pixelformat, pixels->width, pixels->height, is_full,
@@ -85,6 +85,14 @@ int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format)
     for (int plane = 0; plane < pixels->num_planes; plane++)
         format->stride[plane] = pixels->plane_fmt[plane].bytesperline;
     return 0;
+}
+
+int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format) {
+    return negotiate(fd, VIDIOC_S_FMT, type, format);
+}
+
+int apus_v4l2_try_format(int fd, uint32_t type, struct apus_v4l2_format *format) {
+    return negotiate(fd, VIDIOC_TRY_FMT, type, format);
 }
 
 int apus_v4l2_get_size(int fd, uint32_t type, uint32_t *width, uint32_t *height) {

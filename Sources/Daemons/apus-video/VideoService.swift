@@ -85,8 +85,10 @@ final class VideoService {
 
     /// Why the source cannot start before somebody mends something; nil if it started, or may still come.
     ///
-    /// A device that is not there may be plugged in; a file that is not there, or a device that must not be opened, is a
-    /// mistake that its user wants to hear of at once.
+    /// A file that is not there, or a device that can never do what is asked for, is a mistake that its user wants to hear
+    /// of at once. What else a device answers may be otherwise the next time, and is tried again. So is one that must not be
+    /// opened, as the system gives the right to only after it has made the node; but where it is the only camera, nothing
+    /// is gained by waiting, and a person who has yet to join a group sees why there is no picture.
     ///
     /// When the daemon is started again, viewers are connected and the source worked before: then it is waited for.
     private var hopelessness: String? {
@@ -94,7 +96,13 @@ final class VideoService {
         switch address {
         case .file: return reason
         // A source that waits, as for a signal, is not lost.
-        case .v4l2(let device, _): return session.failedTries > 0 && File.exists(device) ? reason : nil
+        case .v4l2:
+            guard session.failedTries > 0 else { return nil }
+            switch session.fault {
+            case .wrong: return reason
+            case .forbidden: return context.configuration.cameras.count == 1 ? reason : nil
+            default: return nil
+            }
         case .libcamera: return LibCamera.absence
         case .auto, .stdin, .pattern, .publish, .rtsp: return nil
         }

@@ -20,6 +20,8 @@ package final class CaptureSession {
     package private(set) var losses: UInt64 = 0
     /// How often it did not come when it was tried.
     package private(set) var failedTries: UInt64 = 0
+    /// Of what kind the last failure was; nil if there was none.
+    package private(set) var fault: CaptureError.Kind?
     /// A loopback device that nobody feeds is tried so often: nothing tells of who begins to.
     static let unfedPeriod = Duration.milliseconds(500)
 
@@ -187,12 +189,14 @@ package final class CaptureSession {
             waits: { [unowned self] reason in change(.lost(reason: reason)) },
             stopped: { [unowned self] error in lost(error) },
             dropped: { [unowned self] count in dropped += UInt64(count) },
+            controllable: { [unowned self] moment in
+                if let controlled { board.apply(to: controlled, at: moment, note: events.refused) }
+            },
             control: { [unowned self] control in events.control(control) },
             recovery: { [unowned self] recovery, reason in events.recovery(recovery, reason) }
         )
         do throws(CaptureError) {
             try source.start(output)
-            if let source = source as? any ControlledSource { board.apply(to: source, note: events.refused) }
         } catch {
             source.stop()
             self.source = nil
@@ -207,6 +211,7 @@ package final class CaptureSession {
             source = nil
             return change(.ended)
         }
+        fault = error.kind
         // A device that nobody has begun to feed is not lost, but waited for.
         if hasGiven { losses += 1 } else if error.kind != .unfed { failedTries += 1 }
         hasGiven = false

@@ -23,6 +23,8 @@ final class LibCameraSource: ControlledSource {
     private var device: LibCameraDevice?
     private var setting: LibCameraDevice.Setting?
     private var camera: LibCamera.Camera?
+    /// What it will give, until the first frame is there.
+    private var given: CaptureFormat?
     private var watch: Watch?
     private var watchdog: LoopTimer?
     private var output: SourceOutput?
@@ -101,15 +103,21 @@ final class LibCameraSource: ControlledSource {
         watchdog = loop.timer(every: .milliseconds(500)) { [unowned self] in
             if loop.now - lastFrame > Self.stall { fail(CaptureError("\(found.id): no frame for \(Self.stall)")) }
         }
-        output?
-            .live(
-                CaptureFormat(
-                    codec: setting.format.codec,
-                    size: setting.size,
-                    frameRate: Rational(UInt32(request.frameRate ?? frameRate)),
-                    name: found.model.isEmpty ? found.id : found.model
-                )
-            )
+        // Now its controls are known; libcamera takes them along with the frames.
+        output?.controllable(.withFrames)
+        given = CaptureFormat(
+            codec: setting.format.codec,
+            size: setting.size,
+            frameRate: Rational(UInt32(request.frameRate ?? frameRate)),
+            name: found.model.isEmpty ? found.id : found.model
+        )
+    }
+
+    /// A frame that can be shown comes next: with the first the camera is live.
+    private func showsFrame() {
+        guard let format = given else { return }
+        given = nil
+        output?.live(format)
     }
 
     /// The camera that is meant: by its id, by its place, or by a part of its id that no other has.
@@ -167,6 +175,7 @@ final class LibCameraSource: ControlledSource {
                 }
             }
             guard let newest, let device, let setting else { return }
+            showsFrame()
             let picture = wantsPictures ? try convert(newest, device, setting) : nil
             try device.giveBack(newest)
             if let picture { output?.picture(picture, newest.captured ?? loop.now) }
@@ -190,6 +199,7 @@ final class LibCameraSource: ControlledSource {
                 output?.dropped(1)
                 return
             }
+            showsFrame()
             let info = UnitInfo(
                 codec: .jpeg,
                 captured: filled.captured ?? loop.now,

@@ -91,6 +91,8 @@ struct SourceOutput {
     var stopped: (CaptureError?) -> Void
     /// Frames were left out by the source.
     var dropped: (Int) -> Void
+    /// The camera's controls can be set: those that are wanted have to be now.
+    var controllable: (ControlMoment) -> Void
     /// A control has changed, or its flags have.
     var control: (CameraControl) -> Void
     /// Something was done to get frames again: what, and why.

@@ -7,6 +7,10 @@ package struct CaptureError: Error, Sendable, Equatable, CustomStringConvertible
     package enum Kind: Sendable {
         /// Nothing but to try again later.
         case other
+        /// What is asked for can never be: somebody has to ask for something else.
+        case wrong
+        /// This program must not open it.
+        case forbidden
         /// The device has been taken away: it is to be closed at once, so that its node can go.
         case gone
         /// The bus has no room for so many bytes a second: less is to be asked for.

@@ -75,12 +75,16 @@ package import System
         do throws(SystemError) {
             file = try DeviceOpener.open(path)
         } catch {
-            throw Self.explain(error, path)
+            let told = Self.explain(error, path)
+            guard !error.isPermissionDenied else { throw CaptureError(told.description, kind: .forbidden) }
+            throw error.code == V4L2Code.isDirectory ? CaptureError(told.description, kind: .wrong) : told
         }
         var identity = apus_v4l2_identity()
         // Safe: the call fills in a structure of ours.
         guard unsafe apus_v4l2_identify(file.raw, &identity) == 0 else {
-            throw CaptureError("\(path): not a V4L2 device (\(SystemError("", code: lastErrorCode).reason))")
+            let error = SystemError("", code: lastErrorCode)
+            guard error.code == V4L2Code.noCall || error.isInvalidArgument else { throw Self.explain(error, path) }
+            throw CaptureError("\(path): not a V4L2 device (\(error.reason))", kind: .wrong)
         }
         // Safe: the shim always ends the name with a NUL.
         card = unsafe withUnsafeBytes(of: identity.card) {
@@ -93,7 +97,7 @@ package import System
         type = apus_v4l2_capture_type(identity.capabilities)
         guard type != 0 else {
             if isLoopback { throw Self.unfed(path) }
-            throw CaptureError("\(path): \(card) does not capture video")
+            throw CaptureError("\(path): \(card) does not capture video", kind: .wrong)
         }
     }
 
@@ -159,7 +163,20 @@ package import System
         guard unsafe apus_v4l2_set_interval(file.raw, type, &numerator, &denominator) == 0, numerator > 0,
             denominator > 0
         else { return asked }
-        return Rational(denominator, numerator)
+        return Self.believable(denominator, numerator) ?? asked
+    }
+
+    /// Frames per second that cameras have.
+    static let rates = 0.01...1000
+
+    /// A rate as a driver tells it, in numbers that everybody can calculate with; nil if no camera has it.
+    static func believable(_ numerator: UInt32, _ denominator: UInt32) -> Rational? {
+        guard denominator > 0 else { return nil }
+        let rate = Double(numerator) / Double(denominator)
+        guard Self.rates.contains(rate) else { return nil }
+        let limit: UInt32 = 1_000_000
+        return max(numerator, denominator) <= limit
+            ? Rational(numerator, denominator) : Rational(UInt32((rate * 1000).rounded()), 1000)
     }
 
     /// Maps the buffers, hands them to the driver and starts the stream.
@@ -197,6 +214,7 @@ package import System
     package func stopStreaming() { releaseBuffers() }
 
     /// How many buffers there are.
+    // Safe: only counted.
     package var bufferCount: Int { unsafe buffers.count / max(1, planes) }
 
     private func queueAllAndStart() throws(CaptureError) {
@@ -322,7 +340,9 @@ package import System
         static let ioError: Int32 = 5
         static let noAddress: Int32 = 6
         static let noDevice: Int32 = 19
+        static let isDirectory: Int32 = 21
         static let invalid: Int32 = 22
+        static let noCall: Int32 = 25
         static let noSpace: Int32 = 28
         static let brokenPipe: Int32 = 32
         static let noLock: Int32 = 37

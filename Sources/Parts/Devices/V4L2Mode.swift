@@ -148,8 +148,12 @@ extension V4L2Mode {
 extension V4L2Plan: CustomStringConvertible {
     /// In words: `mjpeg 1280x720 at 30 fps`.
     package var description: String {
-        let format = V4L2Format(fourCC: mode.fourCC)?.rawValue ?? "unknown"
-        return "\(format) \(mode.size) at \(Self.text(frameRate)) fps"
+        Self.text(V4L2Format(fourCC: mode.fourCC), mode.size, frameRate)
+    }
+
+    /// A format with its size and rate: `mjpeg 1280x720 at 30 fps`.
+    package static func text(_ format: V4L2Format?, _ size: PictureSize, _ rate: Double) -> String {
+        "\(format?.rawValue ?? "unknown") \(size) at \(text(rate)) fps"
     }
 
     /// A rate with two digits behind the point at most: `30`, `29.97`.

@@ -54,6 +54,11 @@ package struct V4L2Timings: Sendable, Hashable, CustomStringConvertible {
         frameRate = Double(found.millihertz) / 1000
     }
 
+    /// True if nothing is to be set anew for them; devices that measure the rate tell another fraction of it each time.
+    package func isLike(_ other: V4L2Timings) -> Bool {
+        size == other.size && isInterlaced == other.isInterlaced && abs(frameRate - other.frameRate) < 0.05
+    }
+
     /// As people write it: `1920x1080p60`.
     package var description: String { "\(size)\(isInterlaced ? "i" : "p")\(V4L2Plan.text(frameRate))" }
 }
@@ -121,8 +126,12 @@ extension V4L2Device {
         guard apus_v4l2_set_input(descriptor, UInt32(number)) != 0 else { return }
         let error = SystemError("", code: lastErrorCode)
         guard !error.isBusy else { throw CaptureError("\(path): input \(number): another program captures from it") }
-        let names = inputs().map { "\($0.number) (\($0.name))" }.joined(separator: ", ")
-        throw CaptureError("\(path): no input \(number); there are \(names.isEmpty ? "none to choose" : names)")
+        let inputs = inputs()
+        let names = inputs.map { "\($0.number) (\($0.name))" }.joined(separator: ", ")
+        throw CaptureError(
+            "\(path): no input \(number); there are \(names.isEmpty ? "none to choose" : names)",
+            kind: inputs.contains { $0.number == number } || error.isDeviceGone ? .other : .wrong
+        )
     }
 
     /// Sets an analogue input to a television standard, or (nil) to the one that it sees.
@@ -135,8 +144,10 @@ extension V4L2Device {
             case .secam: apus_v4l2_secam()
             }
         guard apus_v4l2_set_standard(descriptor, bits) != 0 else { return }
-        let reason = SystemError("", code: lastErrorCode).reason
-        throw CaptureError("\(path): the input takes no standard \(standard.rawValue): \(reason)")
+        // Without a signal, or while somebody captures, drivers may refuse what they take at other times.
+        throw CaptureError(
+            "\(path): the input takes no standard \(standard.rawValue): \(SystemError("", code: lastErrorCode).reason)"
+        )
     }
 
     private func followStandard() {
@@ -189,8 +200,21 @@ extension V4L2Device {
     private static let noLock: Int32 = 37
     private static let outOfRange: Int32 = 34
 
-    /// Has nobody else change the device until it is closed; false if another program has claimed it already.
-    package func claim() -> Bool { apus_v4l2_claim(descriptor) == 0 || !SystemError("", code: lastErrorCode).isBusy }
+    /// What became of claiming a device.
+    package enum Claim: Sendable {
+        /// Nobody else can change the device until it is closed.
+        case granted
+        /// Another program has claimed it already.
+        case refused
+        /// The driver knows no claims: anybody can change the device.
+        case unknown
+    }
+
+    /// Has nobody else change the device until it is closed.
+    package func claim() -> Claim {
+        if apus_v4l2_claim(descriptor) == 0 { return .granted }
+        return SystemError("", code: lastErrorCode).isBusy ? .refused : .unknown
+    }
 
     /// Asks the device's encoder for a keyframe; false if it cannot be asked.
     package func forceKeyframe() -> Bool { apus_v4l2_set_number(descriptor, apus_v4l2_keyframe_control(), 0, 1) == 0 }

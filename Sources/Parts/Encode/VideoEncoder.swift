@@ -133,8 +133,11 @@ package struct UnitInfo: Sendable, Hashable {
         unsafe context.pointer.pointee.width = Int32(settings.width)
         unsafe context.pointer.pointee.height = Int32(settings.height)
         let rate = settings.frameRate
-        unsafe context.pointer.pointee.framerate = AVRational(num: Int32(rate.numerator), den: Int32(rate.denominator))
-        unsafe context.pointer.pointee.time_base = AVRational(num: Int32(rate.denominator), den: Int32(rate.numerator))
+        // What a sender tells of its rate may need 32 bits; FFmpeg has 31.
+        let scale: UInt32 = max(rate.numerator, rate.denominator) > Int32.max ? 2 : 1
+        let (frames, seconds) = (Int32(rate.numerator / scale), Int32(max(1, rate.denominator / scale)))
+        unsafe context.pointer.pointee.framerate = AVRational(num: frames, den: seconds)
+        unsafe context.pointer.pointee.time_base = AVRational(num: seconds, den: frames)
         unsafe context.pointer.pointee.max_b_frames = 0
         unsafe context.pointer.pointee.thread_count = Int32(settings.effort.threads)
         // Keyframes are forced from here, so the encoder's own count only has to stay out of the way.

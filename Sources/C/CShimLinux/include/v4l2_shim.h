@@ -22,8 +22,9 @@ uint32_t apus_v4l2_capture_type(uint32_t capabilities);
 /** The format with this index; EINVAL past the last. */
 int apus_v4l2_format_at(int fd, uint32_t type, uint32_t index, uint32_t *fourcc);
 
-/** A frame size offered: one size (`step` 0), or a range. */
+/** A frame size offered: one size, or a range, whose driver may tell no step (0). */
 struct apus_v4l2_sizes {
+    uint32_t is_range;
     uint32_t min_width, max_width, step_width;
     uint32_t min_height, max_height, step_height;
 };
@@ -37,6 +38,8 @@ struct apus_v4l2_format {
     uint32_t fourcc, width, height, is_full_range, planes, stride[3];
 };
 int apus_v4l2_set_format(int fd, uint32_t type, struct apus_v4l2_format *format);
+/** The same, but nothing is set: what the driver would make of it. ENOTTY if it does not tell. */
+int apus_v4l2_try_format(int fd, uint32_t type, struct apus_v4l2_format *format);
 
 /** The size that the device is set to. */
 int apus_v4l2_get_size(int fd, uint32_t type, uint32_t *width, uint32_t *height);

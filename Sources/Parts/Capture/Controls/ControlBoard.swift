@@ -13,6 +13,13 @@ protocol ControlledSource: Source {
     func set(_ control: CameraControl, to value: CameraControl.Value) throws(ControlRefusal)
 }
 
+/// When in the life of a source its controls are set.
+enum ControlMoment {
+    /// No frames are captured yet: some controls can be set only now, others only later.
+    case beforeFrames
+    case withFrames
+}
+
 /// Remembers what was set of a camera, and sets it again after each loss of the camera.
 package final class ControlBoard {
     /// What the configuration wants.
@@ -25,9 +32,17 @@ package final class ControlBoard {
     /// The value that is put in force again after a loss; nil if the device decides.
     package func wanted(_ name: String) -> String? { kept[name] ?? configured[name] }
 
-    /// Puts all wanted values in force; `note` is told of those that are not taken.
-    func apply(to source: any ControlledSource, note: (String, String) -> Void) {
-        apply(configured.overridden(by: kept), to: source, note: note)
+    /// Puts all wanted values in force; `note` is told of those that are not taken, unless there will be another moment.
+    func apply(
+        to source: any ControlledSource,
+        at moment: ControlMoment = .withFrames,
+        note: (String, String) -> Void
+    ) {
+        let list = configured.overridden(by: kept)
+        switch moment {
+        case .beforeFrames: apply(list, to: source, withButtons: false) { _, _ in }
+        case .withFrames: apply(list, to: source, note: note)
+        }
     }
 
     /// Another configuration holds from the next start of the source on.
@@ -78,15 +93,21 @@ package final class ControlBoard {
     }
 
     private func resetOne(_ control: CameraControl, on source: any ControlledSource) throws(ControlRefusal) {
-        if let text = configured[control.name] {
-            try source.set(control, to: control.value(of: text))
+        // A configured value that the control does not have is as good as none; it was told when it was configured.
+        if let text = configured[control.name], let value = try? control.value(of: text) {
+            try source.set(control, to: value)
         } else if let standard = control.standard {
             try source.set(control, to: standard)
         }
     }
 
     /// Sets switches first, then what they make active.
-    private func apply(_ list: ControlList, to source: any ControlledSource, note: (String, String) -> Void) {
+    private func apply(
+        _ list: ControlList,
+        to source: any ControlledSource,
+        withButtons: Bool = true,
+        note: (String, String) -> Void
+    ) {
         var waiting = list.settings
         for isLast in [false, true] where !waiting.isEmpty {
             let controls = source.controls
@@ -96,6 +117,8 @@ package final class ControlBoard {
             var inactive: [ControlList.Setting] = []
             for control in Self.inOrder(controls, switchesLast: false) {
                 guard let setting = waiting.first(where: { $0.name == control.name }) else { continue }
+                // What is done at a button is done twice by two.
+                if control.kind == .button, !withButtons { continue }
                 if control.flags.contains(.inactive), !isLast {
                     inactive.append(setting)
                     continue

@@ -45,6 +45,7 @@ final class PatternSource: ControlledSource {
         began = loop.now
         painted = (began, 0)
         output.live(CaptureFormat(codec: nil, size: size, frameRate: Rational(UInt32(frameRate)), name: device))
+        output.controllable(.withFrames)
         schedule()
     }
 

@@ -20,7 +20,7 @@ struct FrameTimes {
 
     /// Long exposures begin long ago: at low rates more is believed.
     init(frameRate: Rational) {
-        let interval = frameRate.value > 0 ? Duration.nanoseconds(Int64(1e9 / frameRate.value)) : .zero
+        let interval = frameRate.value > 0 ? Duration.nanoseconds(Int64(1e9 / max(frameRate.value, 0.01))) : .zero
         limit = max(Self.tolerance, interval * 2)
     }
 

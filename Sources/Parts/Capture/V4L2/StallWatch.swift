@@ -18,6 +18,8 @@ struct StallWatch {
 
     /// No camera is given up sooner.
     static let shortest = Duration.seconds(1)
+    /// None is waited for longer, whatever rate it tells.
+    static let longest = Duration.seconds(600)
     /// So many frames may be missing.
     static let intervals = 5.0
     /// Cameras take their time for the first frame: they find their exposure, or wait for a signal.
@@ -26,7 +28,8 @@ struct StallWatch {
     static let restartLimit = 3
     static let window = Duration.seconds(30)
 
-    private let limit: Duration
+    /// How long a frame may take where frames come.
+    let limit: Duration
     /// The newest frame, or the start.
     private var since: Instant
     private var restarts: [Instant] = []
@@ -37,8 +40,8 @@ struct StallWatch {
     /// Watches from `now` on, when the stream has started; a rate of 0 is not known.
     init(frameRate: Rational, at now: Instant) {
         let rate = frameRate.value
-        let span = rate > 0 ? Duration.nanoseconds(Int64(Self.intervals / rate * 1e9)) : .zero
-        limit = max(Self.shortest, span)
+        let span = rate > 0 ? min(Self.intervals / rate, Self.longest.seconds) : 0
+        limit = max(Self.shortest, .nanoseconds(Int64(span * 1e9)))
         since = now
     }
 

@@ -29,8 +29,20 @@ final class V4L2Intake {
     /// True when a keyframe would help: frames are missing, or none can be decoded yet.
     private(set) var needsKeyframe: Bool
 
+    /// What came instead of frames that can be shown, since the last of those; nil for nothing.
+    private var fault: V4L2Fault?
+    /// Called in front of each frame that can be shown.
+    private let onGood: () -> Void
+
     /// `isBroken`: frames of another start came before.
-    init(_ output: SourceOutput, _ memory: V4L2Memory, _ setting: V4L2Device.Setting, isBroken: Bool) {
+    init(
+        _ output: SourceOutput,
+        _ memory: V4L2Memory,
+        _ setting: V4L2Device.Setting,
+        isBroken: Bool,
+        onGood: @escaping () -> Void
+    ) {
+        self.onGood = onGood
         self.output = output
         self.memory = memory
         self.setting = setting
@@ -45,8 +57,28 @@ final class V4L2Intake {
     func drop(_ fault: V4L2Fault, _ count: Int = 1) {
         memory.report.add(fault, count)
         output.dropped(count)
+        if fault != .gap, fault != .superseded { self.fault = fault }
         isBroken = true
         if cutter != nil { needsKeyframe = true }
+    }
+
+    /// What is the matter while no frame can be shown, for people.
+    var lack: String {
+        switch fault {
+        case .damaged: "only damaged frames"
+        case .short: "only frames that are too short"
+        case .truncated: "only truncated pictures"
+        case .malformed: "only pictures that make no sense"
+        case .early: "no keyframe with parameter sets"
+        case .error: "errors instead of frames"
+        case .gap, .superseded, nil: "no frame"
+        }
+    }
+
+    /// A frame that can be shown comes next.
+    func noteGood() {
+        fault = nil
+        onGood()
     }
 
     /// True if the buffer that came at `now` has a frame as far as the driver knows.
@@ -117,6 +149,7 @@ final class V4L2Intake {
                 "the camera's JPEGs have no Huffman tables; the standard ones are put in"
             )
         }
+        noteGood()
         let info = UnitInfo(
             codec: .jpeg,
             captured: captured,
@@ -142,6 +175,7 @@ final class V4L2Intake {
             let isKeyframe = flags.contains(.keyframe)
             guard isDecodable(unit, isKeyframe, codec) else { return drop(.early) }
             if isKeyframe { needsKeyframe = false }
+            noteGood()
             output.unit(
                 UnitInfo(codec: codec, captured: began, isKeyframe: isKeyframe, isDiscontinuous: takeBreak()),
                 unit

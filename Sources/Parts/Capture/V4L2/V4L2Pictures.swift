@@ -14,10 +14,22 @@ struct V4L2Pictures: ~Copyable {
 
     /// False if the driver gave less than a picture.
     mutating func isWhole(_ filled: V4L2Device.Filled, _ setting: V4L2Device.Setting) -> Bool {
-        // Planes apart are filled as far as they go.
-        guard setting.strides.count == 1 else { return true }
+        if setting.strides.count > 1 { return Self.areWhole(filled, setting) }
         guard let source = try? source(setting) else { return true }
         return filled.ranges[0].count >= source.packedLength(stride: setting.strides[0])
+    }
+
+    /// Of planes that are memory of their own, brightness has all rows, and colour half of them; of a plane's last row no
+    /// padding is needed.
+    private static func areWhole(_ filled: V4L2Device.Filled, _ setting: V4L2Device.Setting) -> Bool {
+        setting.strides.enumerated()
+            .allSatisfy { plane, stride in
+                let (width, height) = (setting.size.width, setting.size.height)
+                let rows = plane == 0 ? height : (height + 1) / 2
+                // Colour is one plane of pairs, or two planes.
+                let row = plane == 0 || setting.strides.count == 2 ? width : (width + 1) / 2
+                return filled.ranges[plane].count >= stride * max(0, rows - 1) + row
+            }
     }
 
     /// Copies a frame out of the driver's buffer; nil if the format is none of pictures.

@@ -44,10 +44,15 @@ final class V4L2Source: ControlledSource {
         var intake: V4L2Intake
         var stalls: StallWatch
         var watch: Watch
+        /// The signal's, if it is digital.
+        var timings: V4L2Timings?
         /// When the device last told of something.
         var told: Instant
-        /// What it gives, as soon as a frame shows that it does.
-        let format: CaptureFormat
+        /// What it gives, for when it does.
+        var format: CaptureFormat
+        /// When the last frame that can be shown came, before it the start; nil once their absence was told.
+        var shown: Instant?
+        /// Frames that can be shown come; before, and when none has come for long, the camera is not live.
         var isLive = false
     }
 
@@ -73,14 +78,16 @@ final class V4L2Source: ControlledSource {
         let device = try V4L2Device(path: path)
         if let input = request.input { try device.select(input: input) }
         try device.set(standard: request.standard)
-        memory.report.isClaimed = request.priority == .record && device.claim()
-        if request.priority == .record, !memory.report.isClaimed {
+        let claim = request.priority == .record ? device.claim() : nil
+        memory.report.isClaimed = claim == .granted
+        if claim == .refused {
             memory.deviates("claimed-by-another", "another program has claimed the device, and may change it")
         }
         device.watchControls()
         self.device = device
         self.output = output
         if let fault = device.signalFault {
+            output.controllable(.withFrames)
             output.waits(fault)
         } else {
             do throws(CaptureError) {
@@ -117,16 +124,23 @@ final class V4L2Source: ControlledSource {
         let timings = device.signalTimings
         // The signal's own size and rate are what there is to see of it.
         let size = timings?.size ?? device.standardSize ?? target.size
-        let modes = device.modes(including: [request.size ?? size])
+        let modes = device.modes(near: request.size ?? size, asked: request.size)
         let rate = timings.map { max(1, Int($0.frameRate.rounded())) } ?? target.frameRate
         if modes.isEmpty, device.isLoopback { throw V4L2Device.unfed(path) }
         guard let mode = V4L2Mode.best(among: modes, for: request, preferring: size, rate: rate) else {
             let wanted = request.format.map { "format \($0.rawValue)" } ?? "format that can be used"
-            throw CaptureError("\(path): \(device.card) offers no \(wanted)")
+            // A device that lists nothing at all may only not be ready.
+            throw CaptureError(
+                "\(path): \(device.card) offers no \(wanted)",
+                kind: modes.isEmpty || request.format == nil ? .other : .wrong
+            )
         }
         let asked = Double(request.frameRate ?? rate)
         let wanted = V4L2Plan(mode, frameRate: mode.frameRate > 0 ? min(asked, mode.frameRate) : asked)
+        // Controls that turn the picture are locked while there are buffers.
+        output.controllable(.beforeFrames)
         let setting = try startStreaming(device, wanted, modes)
+        output.controllable(.withFrames)
         let watch = try watch(device)
         report(device, setting, timings)
         errors = 0
@@ -140,11 +154,13 @@ final class V4L2Source: ControlledSource {
         )
         stream = Stream(
             setting: setting,
-            intake: V4L2Intake(output, memory, setting, isBroken: isBroken),
+            intake: V4L2Intake(output, memory, setting, isBroken: isBroken) { [unowned self] in showsFrame() },
             stalls: StallWatch(frameRate: setting.frameRate, at: loop.now),
             watch: watch,
+            timings: timings,
             told: loop.now,
-            format: format
+            format: format,
+            shown: loop.now
         )
     }
 
@@ -172,7 +188,9 @@ final class V4L2Source: ControlledSource {
             do throws(CaptureError) {
                 let setting = try device.configure(plan)
                 try device.startStreaming()
-                if attempt > 1 { memory.report.compromise = "the USB bus has no bandwidth for \(wanted); \(plan) goes" }
+                memory.report.compromise =
+                    attempt > 1
+                    ? "the USB bus has no bandwidth for \(wanted); \(plan) goes" : substitution(plan, setting)
                 return setting
             } catch {
                 guard error.kind == .noBandwidth, attempt < V4L2Plan.limit,
@@ -184,9 +202,19 @@ final class V4L2Source: ControlledSource {
         throw CaptureError("\(path): no plan is left")
     }
 
+    /// What the device was set to instead of what was asked for, or of what it had offered; nil if it was set to that.
+    private func substitution(_ plan: V4L2Plan, _ setting: V4L2Device.Setting) -> String? {
+        let rate = setting.frameRate.value
+        let given = V4L2Plan.text(setting.format, setting.size, rate)
+        let isOther = setting.format != V4L2Format(fourCC: plan.mode.fourCC) || setting.size != plan.mode.size
+        if isOther { return "the driver sets \(given) instead of \(plan)" }
+        if let size = request.size, size != setting.size { return "the camera has no \(size); \(given) is the nearest" }
+        guard let wanted = request.frameRate, rate < Double(wanted) - 0.5 else { return nil }
+        return "the camera has no \(wanted) fps there; \(given) is the nearest"
+    }
+
     private func report(_ device: V4L2Device, _ setting: V4L2Device.Setting, _ timings: V4L2Timings?) {
-        let rate = V4L2Plan.text(setting.frameRate.value)
-        memory.report.mode = "\(setting.format.rawValue) \(setting.size) at \(rate) fps"
+        memory.report.mode = V4L2Plan.text(setting.format, setting.size, setting.frameRate.value)
         memory.report.buffers = device.bufferCount
         memory.report.timings = timings?.description
         let input = device.input
@@ -251,8 +279,30 @@ final class V4L2Source: ControlledSource {
 
     private func lookForFrames() {
         lookForUntoldFrames()
-        guard let allowed = stream?.stalls.allowed, let step = stream?.stalls.check(at: loop.now) else { return }
-        take(step, CaptureError("\(path): no frame for \(allowed)", kind: .transient))
+        tellOfLack()
+        guard let stalls = stream?.stalls, let step = stream?.stalls.check(at: loop.now) else { return }
+        take(step, lack(for: stalls.allowed))
+    }
+
+    /// A camera that gives nothing to show is not live, however well it streams.
+    private func tellOfLack() {
+        guard let limit = stream?.stalls.limit, let shown = stream?.shown, loop.now - shown > limit else { return }
+        stream?.shown = nil
+        stream?.isLive = false
+        output?.waits(lack(for: limit).description)
+    }
+
+    private func lack(for span: Duration) -> CaptureError {
+        CaptureError("\(path): \(stream?.intake.lack ?? "no frame") for \(span)", kind: .transient)
+    }
+
+    /// A frame that can be shown is handed over next: now the camera is live.
+    private func showsFrame() {
+        noteFrame()
+        stream?.shown = loop.now
+        guard stream?.isLive == false, let format = stream?.format else { return }
+        stream?.isLive = true
+        output?.live(format)
     }
 
     private func fault(_ error: CaptureError) {
@@ -265,7 +315,7 @@ final class V4L2Source: ControlledSource {
             errors += 1
             guard errors >= Self.errorLimit, let step = stream?.stalls.fault(at: loop.now) else { return }
             take(step, error)
-        case .other, .gone, .noBandwidth, .unfed: fail(error)
+        case .other, .gone, .noBandwidth, .unfed, .wrong, .forbidden: fail(error)
         }
     }
 
@@ -295,7 +345,9 @@ final class V4L2Source: ControlledSource {
     private func signalChanged() {
         guard let device, let output else { return }
         if let fault = device.signalFault { return lose(fault) }
-        if stream != nil {
+        if let stream {
+            // Some devices tell of each thing that they find out. Should frames have stopped by it, that is noticed.
+            if let seen = device.signalTimings, let timings = stream.timings, seen.isLike(timings) { return }
             memory.report.add(.retime)
             output.recovery(.retime, "the signal has changed")
         }
@@ -350,7 +402,6 @@ final class V4L2Source: ControlledSource {
                     try device.requeue(filled)
                     continue
                 }
-                showLife()
                 if setting.format.codec == nil {
                     if let older = newest {
                         intake.drop(.superseded)
@@ -388,7 +439,7 @@ final class V4L2Source: ControlledSource {
             intake.drop(.short)
             return try device.requeue(filled)
         }
-        noteFrame()
+        intake.noteGood()
         var picture: PictureBuffer?
         if wantsPictures {
             do throws(EncodeError) {
@@ -399,13 +450,6 @@ final class V4L2Source: ControlledSource {
         }
         try device.requeue(filled)
         if let picture { output?.picture(picture, captured) }
-    }
-
-    /// The first frame shows that the camera gives what it is set to; many open well and give nothing.
-    private func showLife() {
-        guard let format = stream?.format, stream?.isLive == false else { return }
-        stream?.isLive = true
-        output?.live(format)
     }
 
     private func noteFrame() {

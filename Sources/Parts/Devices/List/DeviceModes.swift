@@ -79,7 +79,7 @@ extension DeviceFormat {
                 )
             )
             // A range stands alone.
-            if found.step_width != 0 { break }
+            if found.is_range != 0 { break }
         }
         return result
     }
