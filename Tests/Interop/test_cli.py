@@ -38,7 +38,7 @@ class CommandLineTest(SharedSuite):
 
     def test_status_names_every_daemon(self):
         text = self.apus_says("status")
-        self.assertRegex(text, r"(?m)^machine  .*memory [0-9.]+ [GM]B of [0-9.]+ [GM]B free$")
+        self.assertRegex(text, r"(?m)^machine  processors [0-9]+ % .*memory [0-9.]+ [GM]B of [0-9.]+ [GM]B free, network .*/s in, .*/s out$")
 
         for daemon in ["apus-video", "apus-rtsp", "apus-http"]:
             self.assertIn(daemon, text)
