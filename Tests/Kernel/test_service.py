@@ -21,7 +21,7 @@ HTTP_PORT = 8080
 CONFIG = pathlib.Path("/etc/apus/apus.conf")
 # What this machine can code without falling behind, and a camera that is whatever is plugged in.
 PATTERN = "source = pattern:?size=320x180&fps=10\n"
-FRONT = "[camera.front]\nsource = auto\n[camera.front.main]\nsize = 320x180\n"
+FRONT = "[camera.front]\nsource = auto\n[camera.front.main]\nsize = 320x180\n[camera.front.sub]\nenabled = no\n"
 # The unit's are 20 s and 10 s.
 OVERRIDES = "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=1s\n"
 
@@ -176,6 +176,6 @@ class Service(unittest.TestCase):
         pid = main_pid()
         run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "apus")
         with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=PATIENCE) as link:
-            link.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            link.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
             self.assertIn(b" 200 ", link.recv(100))
         wait_active(other_than=pid)
