@@ -20,7 +20,8 @@ EXACT = ["test_latency"]
 SHIFT = 1
 BOOTED = ["test_service"]
 # As the README tells to make Apus a service of the system.
-INSTALL = """make -s install release={programs}
+INSTALL = """mkdir -p /lib/modules && cp -r {folder}/tree/lib/modules/{version} /lib/modules/
+make -s install release={programs}
 systemd-sysusers && mkdir -p /etc/apus && cp config/apus.conf /etc/apus/ && chown -R apus: /etc/apus
 systemctl enable apus"""
 HERE = f"cd {shlex.quote(str(machine.ROOT))} && export HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin && "
@@ -60,7 +61,10 @@ def main():
             plan = machine.FOLDER / "plan.json"
             plan.write_text(json.dumps(make_plan(version, programs, tests)))
             if prepare is not None:
-                prepare = "set -e\n" + HERE + prepare.format(programs=shlex.quote(str(programs)))
+                machine.plant(["videodev"], version)
+                places = {"programs": programs, "folder": machine.FOLDER}
+                places = {name: shlex.quote(str(path)) for name, path in places.items()}
+                prepare = "set -e\n" + HERE + prepare.format(version=version, **places)
             command = f"/usr/bin/python3 -m Tests.Kernel.guest {shlex.quote(str(plan))} >/dev/ttyS1 2>&1"
             code = run(version, command, options.timeout, prepare, shift) or code
     return code

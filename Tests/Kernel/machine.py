@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -88,6 +89,15 @@ def in_order(names, version):
     for name in names:
         add(name)
     return result
+
+
+def plant(names, version):
+    """Makes a tree with these modules alone and what modprobe looks them up in, for a machine that loads them itself."""
+    modules = FOLDER / "tree/lib/modules" / version
+    modules.mkdir(parents=True, exist_ok=True)
+    for path in in_order(names, version):
+        shutil.copy(path, modules)
+    subprocess.run(["/sbin/depmod", "-b", FOLDER / "tree", version], stderr=subprocess.DEVNULL, check=True)
 
 
 def archive(files):
