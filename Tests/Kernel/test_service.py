@@ -176,6 +176,6 @@ class Service(unittest.TestCase):
         pid = main_pid()
         run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "apus")
         with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=PATIENCE) as link:
-            link.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            link.sendall(b"GET / HTTP/1.0\r\n\r\n")
             self.assertIn(b" 200 ", link.recv(100))
         wait_active(other_than=pid)
