@@ -133,8 +133,8 @@ struct ForeignReaderTests {
     }
 
     private func attachWhileTurning(_ ring: inout apus_ring, _ bench: RingBench) throws -> Int32 {
+        // Safe: written by the thread before it signals `done`, read after that.
         final class Result: @unchecked Sendable {
-            // Written by the thread before it signals `done`, read after that.
             var ring = apus_ring()
             var code: Int32 = -1
             let done: FileDescriptor

@@ -51,9 +51,8 @@ package enum BackgroundThread {
 ///
 /// Made of the system's own mutex and condition, which ThreadSanitizer understands. C: `pthread_mutex_t`,
 /// `pthread_cond_t`.
-@safe
 // Safe: `value` is touched only between lock and unlock of `mutex`; both pointers never change after init.
-package final class Monitor<Value>: @unchecked Sendable {
+@safe package final class Monitor<Value>: @unchecked Sendable {
     private var value: Value
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
